@@ -1,0 +1,218 @@
+"""Build every part once, start them in order, stop them in reverse.
+
+The one place where objects are made and handed to those who need them.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from secrets import token_hex
+from typing import Any, Final
+
+from sanic import Sanic
+
+from appliance import offline, running
+from appliance.datafeed import Datafeed
+from appliance.errors import ConfigError
+from appliance.hub import Hub, Limits
+from appliance.ingest import Ingest
+from appliance.live import Live
+from appliance.metrics import Metrics
+from appliance.settings import Settings
+from appliance.sources import DemoSource
+from appliance.status import PartState, Status
+from appliance.store.store import Store
+from appliance.web import (
+    admin,
+    answers,
+    dashboard,
+    lightweight,
+    ops,
+    security,
+    stream,
+    trades,
+    udf,
+)
+from appliance.web.parts import Parts
+from appliance.web.request import Request
+
+log = logging.getLogger(__name__)
+App = Sanic[Any, Any]
+STOP_S: Final = 10.0
+"""How long open requests may take to end; with the store's close it stays below 15 s."""
+_BACKLOG: Final = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Appliance:
+    """All parts of one running appliance."""
+
+    settings: Settings
+    server: running.Running
+    store: Store
+    ingest: Ingest
+    live: Live
+    demo: DemoSource | None
+    parts: Parts
+
+
+def build(settings: Settings, address: str = "") -> Appliance:
+    """Make every part; nothing is opened or started yet."""
+    server = running.announce(address)
+    metrics = Metrics()
+    ingest = Ingest(metrics)
+    store = Store(settings, metrics, ingest.publish)
+    datafeed = Datafeed(store.reader, store.writer, store.catalogue)
+    hub = Hub(Limits(connections=settings.ws_max_connections))
+    live = Live(datafeed, hub, settings.close_grace_ms)
+    status = Status(store, ingest, lambda: hub.connections)
+    demo = None
+    if settings.demo != "off":
+        demo = DemoSource(store, datafeed, ingest, stays=settings.demo == "on")
+    parts = Parts(
+        settings=settings,
+        metrics=metrics,
+        catalogue=store.catalogue,
+        datafeed=datafeed,
+        ingest=ingest,
+        live=live,
+        hub=hub,
+        status=status,
+        admin_token=server.token,
+        instance=server.instance,
+    )
+    return Appliance(settings, server, store, ingest, live, demo, parts)
+
+
+def create_app(appliance: Appliance) -> App:
+    """Return the web application of these parts."""
+    app = Sanic(f"appliance-{token_hex(4)}", request_class=Request, configure_logging=False)
+    app.config.update(
+        ACCESS_LOG=False,
+        GRACEFUL_SHUTDOWN_TIMEOUT=STOP_S,
+        KEEP_ALIVE_TIMEOUT=75,
+        WEBSOCKET_MAX_SIZE=64 << 10,
+        WEBSOCKET_PING_INTERVAL=20,
+        WEBSOCKET_PING_TIMEOUT=40,  # 60 s of silence in all
+    )
+    answers.install(app, appliance.parts)
+    security.install(app, appliance.parts)
+    for module in (udf, lightweight, trades, admin, ops, stream, dashboard):
+        app.blueprint(module.blueprint(appliance.parts))
+    return app
+
+
+async def start(appliance: Appliance, stack: AsyncExitStack) -> None:
+    """Start the parts that answer questions; what is started is stopped by `stack`, in reverse."""
+    appliance.store.open()
+    stack.callback(appliance.store.close)
+    appliance.ingest.open(appliance.store.writer)
+    appliance.ingest.subscribe(appliance.live.on_commit)
+    live = asyncio.create_task(appliance.live.run(), name="live")
+    stack.push_async_callback(_cancel, live)
+
+
+def start_sources(appliance: Appliance, stack: AsyncExitStack) -> None:
+    """Start what brings trades, once requests are accepted."""
+    appliance.parts.status.sources.append(_LiveState(appliance.live))
+    if appliance.demo is not None and _demo_wanted(appliance):
+        appliance.parts.status.sources.append(appliance.demo)
+        appliance.demo.start()
+        stack.push_async_callback(appliance.demo.stop)
+
+
+def _demo_wanted(appliance: Appliance) -> bool:
+    if appliance.settings.demo == "on":
+        return True
+    return not appliance.settings.chain_configured and appliance.store.catalogue.demo_only()
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+@dataclass(frozen=True, slots=True)
+class _LiveState:
+    live: Live
+
+    def state(self) -> PartState:
+        return PartState("stream", *self.live.state())
+
+
+def serve(settings: Settings) -> None:
+    """Run the appliance until it is told to stop.
+
+    Raises:
+        ConfigError: the address is taken, or the store cannot be opened.
+        StoreLocked: another process owns the data directory.
+    """
+    begun = time.perf_counter()
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _listen(settings) as listener:
+        address = _address(settings, listener.getsockname()[1])
+        appliance = build(settings, address)
+        app = create_app(appliance)
+        _attach(app, appliance, begun)
+        app.run(sock=listener, single_process=True, motd=False, access_log=False)
+
+
+def _attach(app: App, appliance: Appliance, begun: float) -> None:
+    """Let the server start and stop the parts."""
+    stack = AsyncExitStack()
+
+    @app.before_server_start
+    async def before(_: App) -> None:
+        await start(appliance, stack)
+
+    @app.after_server_start
+    async def after(_: App) -> None:
+        start_sources(appliance, stack)
+        running.write(appliance.settings.data_dir, appliance.server)
+        stack.callback(running.remove, appliance.settings.data_dir, appliance.server)
+        seconds = time.perf_counter() - begun
+        log.info("ready at %s after %.1f s", appliance.server.address, seconds)
+
+    @app.before_server_stop
+    async def stopping(_: App) -> None:
+        log.info("stopping")
+
+    @app.after_server_stop
+    async def stop(_: App) -> None:
+        await stack.aclose()
+        log.info("stopped; everything acknowledged is stored")
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.bind_host else socket.AF_INET
+    try:
+        return socket.create_server(
+            (settings.bind_host, settings.port), family=family, backlog=_BACKLOG
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"PORT {settings.port} on BIND_HOST {settings.bind_host} must be free to listen on: "
+            f"{os.strerror(error.errno) if error.errno else error}; stop what uses it, or choose "
+            "another with --port"
+        ) from None
+
+
+def _address(settings: Settings, port: int) -> str:
+    """Return the address at which this machine reaches the server."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.bind_host, settings.bind_host)  # noqa: S104 - compared, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def answer(settings: Settings, path: str) -> tuple[int, bytes]:
+    """Return status and body of one GET request, without a socket or any source."""
+    appliance = build(settings)
+    async with AsyncExitStack() as stack:
+        await start(appliance, stack)
+        app = create_app(appliance)
+        async with offline.running(app):
+            return await offline.get(app, path)

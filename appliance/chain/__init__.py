@@ -1,0 +1,1 @@
+"""Chains: what contracts emit becomes trades."""

@@ -1,0 +1,232 @@
+"""The demo: three invented markets that behave like real ones, for people without a chain.
+
+`Demo.run` first stores 24 hours of history (or what is missing since the last stored trade),
+newest hour first, then trades several times a second. Everything passes as `vamm` logs through
+the decoder that reads real chains.
+
+Each seeded hour closes and liquidates only positions that it opened itself, so that it can be
+decoded before the hours that came earlier; what is still open at its end stays open unmentioned.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from appliance.chain.decode import Decoder
+from appliance.chain.demo_book import Book, Due
+from appliance.chain.demo_market import CHAIN_ID, HOURLY_TRADES, MARKETS
+from appliance.chain.demo_path import Path, excitement, path
+from appliance.chain.log import Logs
+from appliance.errors import Retryable
+from appliance.model import TRADE_SCHEMA, MarketSpec
+
+State = Literal["seeding", "live", "stopped"]
+Submit = Callable[[pa.Table, Sequence[MarketSpec], str], Awaitable[Any]]
+Sleep = Callable[[float], Awaitable[None]]
+LastTimes = Mapping[str, tuple[int, float]]
+
+SEED: Final = 20_240_105
+SOURCE: Final = "demo"
+HISTORY_S: Final = 86_400
+_PIECE_S: Final = 3_600
+_SLICE: Final = 1_000  # logs
+_LIVE_PIECE_S: Final = 60
+_LIVE_TRADES_PER_S: Final = 8.0
+_TICK_S: Final = 0.15  # at most this often is anything submitted
+_LONGEST_WAIT_S: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One hour of history as rows of TRADE_SCHEMA; `progress` 0 to 1 counts this piece as done."""
+
+    table: pa.Table
+    specs: tuple[MarketSpec, ...]
+    progress: float
+
+
+def decoder() -> Decoder:
+    """Return a decoder for the demo's contracts that remembers nothing yet."""
+    return Decoder(CHAIN_ID, [market.contract for market in MARKETS])
+
+
+def home_ticks() -> list[int]:
+    """Return the markets' first prices in ticks."""
+    return [round(m.price * 10**m.tick_digits) for m in MARKETS]
+
+
+def history(seed: int, start: int, end: int, ticks: list[int]) -> Iterator[Piece]:
+    """Yield the trades of unix seconds [start, end), newest hour first.
+
+    Prices go on from `ticks` (one per market) and their last values are put back there. A whole
+    hour has 3,600 trades, so 24 hours have 86,400. Nothing but the arguments decides the result.
+    """
+    spans = [(max(start, at - _PIECE_S), at) for at in range(end, start, -_PIECE_S)]
+    planned: list[list[Path]] = []
+    for span in reversed(spans):
+        share = (span[1] - span[0]) / _PIECE_S
+        wanted = [round(market.hourly_trades * share) for market in MARKETS]
+        planned.append(_paths(seed, span, wanted, ticks))
+    for number, paths in enumerate(reversed(planned), 1):
+        reader = decoder()
+        yield Piece(_decoded(reader, paths), reader.specs, number / len(spans))
+
+
+def _decoded(reader: Decoder, paths: list[Path]) -> pa.Table:
+    """Return the paths' trades, decoded in slices.
+
+    The garbage collector stops every thread, and for longer the more logs are alive at once.
+    """
+    logs = (due.log for due in Book().logs(paths))
+    tables = []
+    while (piece := Logs.of(islice(logs, _SLICE))).data:
+        tables.append(reader.decode(piece).trades)
+    return pa.concat_tables([TRADE_SCHEMA.empty_table(), *tables]).combine_chunks()
+
+
+def _paths(seed: int, span: tuple[int, int], wanted: list[int], ticks: list[int]) -> list[Path]:
+    """Return every market's path over the span, and move `ticks` to where they end."""
+    paths = []
+    for number, (market, trades) in enumerate(zip(MARKETS, wanted, strict=True)):
+        found = path(seed, number, market, span, trades, ticks[number])
+        last = found.last_tick
+        ticks[number] = ticks[number] if last is None else last
+        paths.append(found)
+    return paths
+
+
+def live_piece(seed: int, start: int, ticks: list[int], book: Book) -> list[Due]:
+    """Return the logs of the live minute that begins at `start`, with their moments."""
+    span = start, start + _LIVE_PIECE_S
+    wanted = []
+    for number, market in enumerate(MARKETS):
+        mood = float(np.exp(excitement(seed, number, start, _LIVE_PIECE_S)).mean())
+        share = market.hourly_trades / HOURLY_TRADES
+        mean = _LIVE_TRADES_PER_S * _LIVE_PIECE_S * share * min(mood, 2.0)
+        wanted.append(int(np.random.default_rng([seed, number, start, 1]).poisson(mean)))
+    return list(book.logs(_paths(seed, span, wanted, ticks)))
+
+
+class Demo:
+    """The demo as a source: history first, then live, until its task is cancelled."""
+
+    def __init__(
+        self,
+        last_times: LastTimes | None = None,
+        seed: int = SEED,
+        unfinished: int | None = None,
+    ) -> None:
+        """Take what the store holds.
+
+        `last_times`: unix second and price of each market's newest stored trade, None when the
+        demo never ran. `unfinished`: the `seeded_at` of a seeding that did not end; it is then
+        repeated to the digit, and what is stored already counts as duplicates.
+        """
+        self.state: State = "stopped"
+        self.progress = 0.0
+        self.seeded_at: int | None = unfinished
+        self._seed = seed
+        self._unfinished = unfinished
+        self._last = dict(last_times or {})
+        self._ticks = home_ticks()
+
+    async def run(
+        self, submit: Submit, clock: Callable[[], float], sleep: Sleep = asyncio.sleep
+    ) -> None:
+        """Submit history, then live trades, for ever; `clock` gives unix seconds.
+
+        Trades of the future are never submitted. A `Retryable` answer is asked again with
+        growing delays; any other error ends the run.
+        """
+        outbox = _Outbox(submit, sleep)
+        try:
+            self.state = "seeding"
+            cursor = await self._fill(outbox, int(clock()))
+            self.state = "live"
+            await self._live(outbox, clock, cursor)
+        finally:
+            self.state = "stopped"
+
+    async def _fill(self, outbox: "_Outbox", now: int) -> int:
+        """Submit what is missing before `now`; return the first second that is not covered."""
+        cursor = now
+        if self._unfinished is not None:
+            until = self._unfinished
+            await self._history(outbox, until - HISTORY_S, until)
+            cursor = until
+        elif not self._last:
+            self.seeded_at = now
+            cursor = now - HISTORY_S
+        else:
+            self._resume()
+            cursor = max(second for second, _ in self._last.values()) + 1
+        await self._history(outbox, max(cursor, now - HISTORY_S), now)
+        self.progress = 1.0
+        return max(cursor, now)
+
+    def _resume(self) -> None:
+        """Let prices go on from the last stored ones."""
+        for number, market in enumerate(MARKETS):
+            _, price = self._last.get(market.symbol, (0, market.price))
+            self._ticks[number] = max(1, round(price * 10**market.tick_digits))
+
+    async def _history(self, outbox: "_Outbox", start: int, end: int) -> None:
+        pieces = history(self._seed, start, end, self._ticks)
+        # Making a piece takes longer than the event loop may be held.
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            await outbox.send(piece.table, piece.specs)
+            self.progress = piece.progress
+
+    async def _live(self, outbox: "_Outbox", clock: Callable[[], float], cursor: int) -> None:
+        """Submit logs as their moments come, a minute after the other."""
+        book, reader = Book(), decoder()
+        while True:
+            late = int(clock()) - cursor
+            if late > 2 * _LIVE_PIECE_S:  # the machine slept
+                start = max(cursor, cursor + late - HISTORY_S)
+                await self._history(outbox, start, cursor + late)
+                cursor += late
+            due = await asyncio.to_thread(live_piece, self._seed, cursor, self._ticks, book)
+            await self._release(outbox, clock, reader, due)
+            for contract, position in book.closed:
+                reader.memory.forget(contract, position)
+            book.closed.clear()
+            cursor += _LIVE_PIECE_S
+
+    async def _release(
+        self, outbox: "_Outbox", clock: Callable[[], float], reader: Decoder, due: list[Due]
+    ) -> None:
+        """Submit each log once its moment has passed, those of one tick together."""
+        at = 0
+        while at < len(due):
+            await outbox.sleep(max(_TICK_S, due[at].time - clock()))
+            now, first = clock(), at
+            while at < len(due) and due[at].time <= now:
+                at += 1
+            if at > first:
+                trades = reader.decode(Logs.of(item.log for item in due[first:at])).trades
+                await outbox.send(trades, reader.specs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outbox:
+    """Where trades go, with patience."""
+
+    submit: Submit
+    sleep: Sleep
+
+    async def send(self, table: pa.Table, specs: Sequence[MarketSpec]) -> None:
+        wait_s = 0.5
+        while table.num_rows:
+            try:
+                await self.submit(table, specs, SOURCE)
+            except Retryable:
+                await self.sleep(wait_s)
+                wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+            else:
+                return

@@ -1,0 +1,179 @@
+"""The command line: `appliance serve | get | import | settings`.
+
+Every command finds a server that runs on its data directory (`server.json`) and works through it;
+without one it opens the store itself. Heavy parts are imported by the command that needs them, so
+that `--help` answers at once.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from appliance import __version__, logs, settings
+from appliance.errors import ApplianceError, BadRequest
+from appliance.settings import Settings
+
+log = logging.getLogger(__name__)
+EXIT_REFUSED: Final = 2
+"""What the caller must change: a setting, an argument, a file."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the process's exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        values = settings.read(flags=_flags(options))
+        logs.configure(values.log_level, values.log_format)
+        command: Callable[[Settings, argparse.Namespace], int] = options.command
+        return command(values, options)
+    except ApplianceError as error:
+        print(f"appliance: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+    except KeyboardInterrupt:
+        return 130  # what shells expect after Ctrl-C
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="appliance", description="Trading charts for the contracts of a DEX, from one process."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _serve_parser(commands)
+    _get_parser(commands)
+    _import_parser(commands)
+    _settings_parser(commands)
+    return parser
+
+
+Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _command(
+    commands: Commands, name: str, help: str, run: Callable[[Settings, argparse.Namespace], int]
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=help, description=help)
+    parser.set_defaults(command=run)
+    _add_flag(parser, "data_dir")
+    return parser
+
+
+def _add_flag(parser: argparse.ArgumentParser, field: str) -> None:
+    row = next(row.metadata for row in settings.table() if row.name == field)
+    parser.add_argument(row["flag"], dest=row["name"], metavar=row["name"], help=row["help"])
+
+
+def _flags(options: argparse.Namespace) -> dict[str, str]:
+    """Return the settings given on the command line, by name."""
+    names = {row.metadata["name"] for row in settings.table()}
+    return {k: v for k, v in vars(options).items() if k in names and v is not None}
+
+
+def _print(text: str) -> None:
+    print(text)
+
+
+# -- serve --
+
+
+def _serve_parser(commands: Commands) -> None:
+    parser = _command(commands, "serve", "Run the appliance.", _serve)
+    for field in ("bind_host", "port"):
+        _add_flag(parser, field)
+    demo = parser.add_mutually_exclusive_group()
+    demo.add_argument(
+        "--demo", dest="DEMO", action="store_const", const="on", help="Run the simulated markets."
+    )
+    demo.add_argument("--no-demo", dest="DEMO", action="store_const", const="off", help="Do not.")
+
+
+def _serve(values: Settings, options: argparse.Namespace) -> int:
+    from appliance.app import serve
+
+    for notice in settings.notices(os.environ):
+        log.warning("%s", notice)
+    serve(values)
+    return 0
+
+
+# -- get --
+
+
+def _get_parser(commands: Commands) -> None:
+    parser = _command(commands, "get", "Answer one GET request, without a socket.", _get)
+    parser.add_argument("path", metavar="PATH", help="Like /api/tradingview/config.")
+
+
+def _get(values: Settings, options: argparse.Namespace) -> int:
+    from appliance import running
+
+    if not options.path.startswith("/"):
+        raise BadRequest(f"PATH must begin with /, was {options.path!r}", "path")
+    if server := running.find(values.data_dir):
+        status, body = running.get(server, options.path)
+    else:
+        from appliance.app import answer
+
+        status, body = asyncio.run(answer(values, options.path))
+    sys.stdout.buffer.write(body if body.endswith(b"\n") else body + b"\n")
+    return 0 if status < 400 else 1
+
+
+# -- settings --
+
+
+def _settings_parser(commands: Commands) -> None:
+    _command(commands, "settings", "Print all settings and their values.", _settings)
+
+
+def _settings(values: Settings, options: argparse.Namespace) -> int:
+    rows = settings.redacted(values)
+    width = max(len(name) for name, _, _ in rows)
+    for name, value, help_text in rows:
+        _print(f"{name:<{width}}  {value}\n{'':<{width}}  {help_text}")
+    for notice in settings.notices(os.environ):
+        _print(notice)
+    return 0
+
+
+# -- import --
+
+
+def _import_parser(commands: Commands) -> None:
+    help_text = "Import trades, or raw contract logs, from a CSV, NDJSON or Parquet file."
+    parser = _command(commands, "import", help_text, _import)
+    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("--market", metavar="SYMBOL", default="", help="The market of all rows.")
+    parser.add_argument(
+        "--map",
+        metavar="FIELD=COLUMN",
+        action="append",
+        default=[],
+        help="Which column holds a field of the trades (repeatable); others are guessed.",
+    )
+    raw = parser.add_argument_group("raw logs")
+    raw.add_argument("--preset", metavar="NAME", help="vamm, simple-vamm, uniswap-v3, or a .toml file.")
+    raw.add_argument("--address", metavar="0x…", default="", help="The contract of all logs.")
+    raw.add_argument(
+        "--decimals", metavar="D0,D1", default="18,18", help="Decimals of token0 and token1."
+    )
+    raw.add_argument("--invert", action="store_true", help="token1 is the base, token0 the quote.")
+    raw.add_argument(
+        "--price",
+        choices=["execution", "after"],
+        help="What candles show: what the trader paid, or the price that the trade left.",
+    )
+    raw.add_argument("--chain-id", metavar="N", type=int, default=1, help="Default 1, Ethereum.")
+    raw.add_argument("--exchange", metavar="NAME", default="", help="Default: by preset.")
+
+
+def _import(values: Settings, options: argparse.Namespace) -> int:
+    from appliance.imports import run
+
+    _print(run(values, options))
+    return 0

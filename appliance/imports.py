@@ -1,0 +1,144 @@
+"""`appliance import`: a file's trades into the store, through the running server if there is one."""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from tqdm import tqdm
+
+from appliance import running
+from appliance.chain import preset as presets
+from appliance.chain.market import ContractMarket
+from appliance.errors import ApplianceError, BadRequest, Conflict, Retryable
+from appliance.files.columns import parse_mapping
+from appliance.files.importer import Rows, TradeRows, decoded, import_file
+from appliance.files.log_rows import LogRows
+from appliance.files.symbol import assets, canonical_symbol
+from appliance.files.wire import CONTENT_TYPE
+from appliance.metrics import Metrics
+from appliance.model import MarketSpec, Receipt
+from appliance.settings import Settings
+from appliance.store.store import Store
+
+_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
+_DECIMALS: Final = re.compile(r"([0-9]{1,2}),([0-9]{1,2})")
+_PATH: Final = "/api/admin/trades"
+_BAR: Final = "{desc:<8} {percentage:3.0f} % |{bar}| {elapsed}"
+
+
+def run(settings: Settings, options: argparse.Namespace) -> str:
+    """Import the file that `options` name and return the summary for a person.
+
+    Raises:
+        BadRequest: an argument or a line of the file is wrong; nothing was stored.
+        Conflict: a trade is stored already, with other content.
+        Retryable: the store or the server failed; importing again continues.
+    """
+    path: Path = options.file
+    if not path.is_file():
+        raise BadRequest(f"FILE must be a file that exists, was {str(path)!r}", "file")
+    rows = _log_rows(options) if options.preset else _trade_rows(options)
+    with _sink(settings) as submit, _progress() as progress:
+        summary = import_file(path, rows, submit, settings.data_dir / "tmp", progress)
+    return summary.sentence()
+
+
+def _trade_rows(options: argparse.Namespace) -> TradeRows:
+    for name in ("address", "invert", "price"):
+        if getattr(options, name):
+            raise BadRequest(f"--{name} goes with --preset, for raw logs", name)
+    symbol = canonical_symbol(options.market, "--market") if options.market else ""
+    return TradeRows(options.file, parse_mapping(options.map), symbol, options.exchange)
+
+
+def _log_rows(options: argparse.Namespace) -> Rows:
+    if not _ADDRESS.fullmatch(options.address):
+        raise BadRequest(
+            f"--address must be the contract's address, 0x and 40 hex digits, "
+            f"was {options.address!r}",
+            "address",
+        )
+    if not options.market:
+        raise BadRequest("--market must name the market of these logs, like WETH/USDC", "market")
+    decimals = _DECIMALS.fullmatch(options.decimals)
+    if decimals is None:
+        raise BadRequest(f"--decimals must be two numbers like 6,18, was {options.decimals!r}")
+    if options.map:
+        raise BadRequest("--map goes with files of trades, without --preset", "map")
+    given = Path(options.preset)
+    preset = presets.load(given) if given.suffix == ".toml" else presets.built_in(options.preset)
+    symbol = canonical_symbol(options.market, "--market")
+    base, quote = assets(symbol)
+    spec = MarketSpec(
+        symbol,
+        exchange=(options.exchange or preset.name).upper(),
+        chain_id=options.chain_id,
+        contract=options.address.lower(),
+        base=base,
+        quote=quote,
+        order="chain",
+    )
+    market = ContractMarket(
+        *(options.address, spec, preset, int(decimals[1]), int(decimals[2])),
+        invert=options.invert,
+        price_rule=options.price,
+    )
+    return LogRows(market)
+
+
+@contextmanager
+def _sink(settings: Settings) -> Iterator[Callable[[bytes], Receipt]]:
+    """Yield what stores an encoded submission: the running server, or the store itself."""
+    if server := running.find(settings.data_dir):
+        yield lambda submission: _send(server, submission)
+        return
+    store = Store(settings, Metrics(), publish=lambda commit: None)
+    store.open()
+    try:
+        yield lambda submission: store.writer.submit(*decoded(submission)).result()
+    finally:
+        store.close()
+
+
+def _send(server: running.Running, submission: bytes) -> Receipt:
+    try:
+        status, body = running.post(server, _PATH, submission, CONTENT_TYPE)
+    except running.HTTPError as error:
+        raise Retryable(f"the server at {server.address} went away: {error}") from None
+    if status == 200:
+        return msgspec.json.decode(body, type=Receipt)
+    raise _refusal(status, body)
+
+
+def _refusal(status: int, body: bytes) -> ApplianceError:
+    try:
+        message = str(msgspec.json.decode(body)["error"]["message"])
+    except (msgspec.MsgspecError, KeyError, TypeError):
+        message = f"the server answered {status}"
+    if status == Conflict.status:
+        return Conflict(message)
+    return Retryable(message) if status >= Retryable.status else BadRequest(message)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """Yield what draws one bar for reading and one for storing, on a terminal only."""
+    bars: dict[str, tqdm[object]] = {}
+
+    def show(what: str, done: float) -> None:
+        if what not in bars:
+            bars[what] = tqdm(
+                total=1.0, desc=what, bar_format=_BAR, disable=not sys.stderr.isatty()
+            )
+        bars[what].update(done - bars[what].n)
+
+    try:
+        yield show
+    finally:
+        for bar in bars.values():
+            bar.close()

@@ -1,0 +1,337 @@
+"""The forming candles of every watched market and interval, published as they change.
+
+A trade that is newer than all the newest bar holds is merged into it. Anything else (a late
+trade, an older bucket) makes live read the touched bars from the store again and publish them
+as ordinary klines; commits that arrive meanwhile wait. So what was published last for a bucket
+is what the store holds.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from appliance import events, forming
+from appliance.events import Stream
+from appliance.forming import Bar
+from appliance.hub import Hub
+from appliance.interval import Interval
+from appliance.model import Candles, Commit, Market
+from appliance.series import REVISED_MAX, Entry, Series, closes_by_chain, revised_starts, runs
+from appliance.store.catalogue import Catalogue
+
+TRADES_MAX: Final = 1_000
+"""Most trades of one topic that one commit may announce; the newest."""
+TICK_S: Final = 0.2
+_READERS: Final = 2
+_FLAT_REACH: Final = 1_000
+"""How many buckets after a revised one are checked for flat bars at its close."""
+_BACKOFF_TICKS_MAX: Final = 50
+
+log = logging.getLogger(__name__)
+
+
+class Snapshot(Protocol):
+    """The newest candles, holding exactly the commits up to `commit`."""
+
+    @property
+    def commit(self) -> int: ...  # noqa: D102
+    @property
+    def candles(self) -> Candles: ...  # noqa: D102
+
+
+class History(Protocol):
+    """Candles of the past."""
+
+    @property
+    def candles(self) -> Candles: ...  # noqa: D102
+
+
+class Datafeed(Protocol):
+    """The part of the datafeed that live needs."""
+
+    catalogue: Catalogue
+
+    async def snapshot(self, market: Market, interval: Interval, count: int = 2) -> Snapshot:
+        """Return the newest candles and the commit they hold."""
+        ...
+
+    async def candles(
+        self,
+        market: Market,
+        interval: Interval,
+        from_time: int | None,
+        to_time: int,
+        countback: int = 0,
+        limit: int = 10_000,
+    ) -> History:
+        """Return the candles that start in [from_time, to_time)."""
+        ...
+
+
+class Live:
+    """Follows commits for the topics that somebody watches."""
+
+    def __init__(
+        self,
+        datafeed: Datafeed,
+        hub: Hub,
+        close_grace_ms: int = 1_000,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Ask `hub` to tell which topics are watched; nothing is published before `run`."""
+        self._datafeed = datafeed
+        self._hub = hub
+        self._grace_s = close_grace_ms / 1000
+        self._clock = clock
+        self._series: dict[str, Series] = {}
+        self._by_market: dict[int, dict[str, Series]] = {}
+        self._trades: dict[int, Stream] = {}
+        self._wanted_ids: pa.Array | None = None
+        self._chain_times: dict[int, int] = {}
+        self._queue: asyncio.Queue[Series] = asyncio.Queue()  # a dirty series is in it once
+        self._running = False
+        self._stopped_by: str | None = None
+        self._read_error: str | None = None
+        hub.on_watch(self.watch, self.unwatch)
+
+    def state(self) -> tuple[str, str | None]:
+        """Return live, failing or stopped, and why it is not well."""
+        if self.error is not None:
+            return "failing", self.error
+        return ("live", None) if self._running else ("stopped", None)
+
+    @property
+    def error(self) -> str | None:
+        """Return why bars do not follow, None while all is well."""
+        if self._stopped_by is not None or self._read_error is None:
+            return self._stopped_by
+        return self._read_error if any(s.failures for s in self._series.values()) else None
+
+    # What is watched
+
+    def watch(self, topic: str) -> None:
+        """Begin to follow a topic; its forming bar is published once it was read."""
+        stream = events.parse_stream(topic, self._datafeed.catalogue)
+        if stream.kind == "trade":
+            self._trades[stream.market.id] = stream
+        elif stream.interval is not None:
+            series = self._series[topic] = Series(topic, stream.market, stream.interval)
+            self._by_market.setdefault(stream.market.id, {})[topic] = series
+            self._read(series)
+        self._wanted_ids = None
+
+    def unwatch(self, topic: str) -> None:
+        """Forget a topic that nobody watches any more."""
+        series = self._series.pop(topic, None)
+        if series is not None:
+            of_market = self._by_market[series.market.id]
+            del of_market[topic]
+            if not of_market:
+                del self._by_market[series.market.id]
+        elif topic.endswith("@trade"):
+            self._trades = {i: s for i, s in self._trades.items() if s.name != topic}
+        self._wanted_ids = None
+
+    def latest(self, topic: str) -> bytes | None:
+        """Return the newest bar of a topic as an event, None while there is none."""
+        series = self._series.get(topic)
+        return self._event(series, series.newest) if series and series.newest else None
+
+    # What happens
+
+    def on_commit(self, commit: Commit) -> None:
+        """Take new trades; whatever goes wrong here never reaches the one who stored them."""
+        try:
+            self._follow(commit)
+        except Exception:
+            log.exception("commit %d: all watched bars are read again", commit.number)
+            for series in self._series.values():
+                self._feed(series, Entry(commit.number, None, tuple(series.bars)))
+
+    def _follow(self, commit: Commit) -> None:
+        self._follow_chains(commit)
+        if self._wanted_ids is None:
+            ids = sorted(self._by_market.keys() | self._trades.keys())
+            self._wanted_ids = pa.array(ids, pa.uint32())
+        if not len(self._wanted_ids):
+            return
+        for rows in forming.split(commit.trades, self._wanted_ids):
+            for series in list(self._by_market.get(rows.market_id, {}).values()):
+                self._feed(series, Entry(commit.number, rows))
+            stream = self._trades.get(rows.market_id)
+            if stream is not None:
+                payloads = events.trades(stream.market, rows, self._now_ms(), TRADES_MAX)
+                self._hub.publish(stream.name, payloads)
+
+    def _follow_chains(self, commit: Commit) -> None:
+        chains: dict[int, list[int]] = {}
+        for market in commit.markets:
+            if closes_by_chain(market):
+                chains.setdefault(market.spec.chain_id, []).append(market.id)
+        for chain_id, ids in chains.items():
+            table = commit.trades
+            if len(ids) < len(commit.markets):
+                wanted = pa.array(ids, pa.uint32())
+                table = table.filter(pc.is_in(table["market_id"], value_set=wanted))
+            newest = pc.max(table["time"]).cast(pa.int64()).as_py()
+            if newest is not None:
+                self.processed(chain_id, newest // 1_000_000)
+
+    def processed(self, chain_id: int, block_time: int) -> None:
+        """Note that a chain is processed up to a block of this time; its bars close by it."""
+        self._chain_times[chain_id] = max(block_time, self._chain_times.get(chain_id, 0))
+
+    def tick(self) -> None:
+        """Close the bars whose time has come, and ask the store again where it failed."""
+        for series in list(self._series.values()):
+            if not series.dirty:
+                self._publish(series, set())
+            elif series.wait_ticks > 0:
+                series.wait_ticks -= 1
+                if series.wait_ticks == 0:
+                    self._queue.put_nowait(series)
+
+    async def run(self) -> None:
+        """Close bars and read the store until cancelled; a failure is logged and shown."""
+        self._running = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._tick_forever(), name="live-clock")
+                for number in range(_READERS):
+                    group.create_task(self._read_forever(), name=f"live-reader-{number}")
+        except Exception as error:
+            log.exception("live stopped: bars are no longer closed")
+            self._stopped_by = f"stopped by {error!r}"
+            raise
+        finally:
+            self._running = False
+
+    async def _tick_forever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.tick()
+
+    # Bars that are merged
+
+    def _feed(self, series: Series, entry: Entry) -> None:
+        if series.dirty:
+            series.hold(entry)
+        elif entry.number <= series.applied or not self._merge(series, entry):
+            series.hold(entry)
+            self._read(series)
+
+    def _merge(self, series: Series, entry: Entry) -> bool:
+        if series.newest is None or entry.rows is None:
+            return False
+        changed = forming.merge(series.newest, entry.rows, series.interval, REVISED_MAX)
+        if changed is None:
+            return False
+        series.bars |= {bar.start: bar for bar in changed}
+        series.newest = changed[-1]
+        self._publish(series, {bar.start for bar in changed})
+        return True
+
+    def _publish(self, series: Series, starts: set[int]) -> None:
+        """Publish bars in order, and those that are now closed; forget the closed ones."""
+        shown = []
+        for start, bar in sorted(series.bars.items()):
+            closed = bar.closed or self._is_closed(series, start)
+            if closed and bar.doubtful:
+                series.revise.add(start)
+            elif start in starts or closed != bar.closed:
+                bar.closed = closed
+                shown.append(bar)
+        self._hub.publish(series.name, [self._event(series, bar) for bar in shown[-REVISED_MAX:]])
+        kept = {s: b for s, b in series.bars.items() if not b.closed or b is series.newest}
+        series.bars = kept
+        if series.revise and not series.dirty:
+            self._read(series)
+
+    def _is_closed(self, series: Series, start: int) -> bool:
+        end = series.interval.shift(start, 1)
+        if not series.by_chain:
+            return self._clock() >= end + self._grace_s
+        newest = series.newest.start if series.newest else 0
+        return max(newest, self._chain_times.get(series.market.spec.chain_id, 0)) >= end
+
+    def _event(self, series: Series, bar: Bar) -> bytes:
+        return events.kline(series.market, series.interval, bar, self._now_ms())
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+    # Bars that are read
+
+    def _read(self, series: Series) -> None:
+        series.dirty = True
+        self._queue.put_nowait(series)
+
+    async def _read_forever(self) -> None:
+        while True:
+            series = await self._queue.get()
+            if self._series.get(series.name) is not series:
+                continue
+            try:
+                await self._refresh(series)
+            except Exception as error:  # noqa: BLE001 # logged below; the bars stay as they were
+                self._failed(series, error)
+
+    def _failed(self, series: Series, error: Exception) -> None:
+        if self.error is None:
+            log.error("reading %s failed, trying again", series.name, exc_info=error)
+        self._read_error = f"reading {series.name} failed: {error}"
+        series.dirty = True
+        series.wait_ticks = min(1 << series.failures, _BACKOFF_TICKS_MAX)
+        series.failures = min(series.failures + 1, 10)
+
+    async def _refresh(self, series: Series) -> None:
+        count = series.reach()
+        snapshot = await self._datafeed.snapshot(series.market, series.interval, count)
+        times = snapshot.candles.time
+        horizon = times[0] if len(times) >= count else 0
+        far = [start for start in series.wanted(snapshot.commit) if start < horizon]
+        older = [await self._candles(series, run) for run in runs(far, series.interval)]
+        if self._series.get(series.name) is series:
+            missed = {s for s in series.wanted(snapshot.commit) if s < horizon} - set(far)
+            self._renew(series, snapshot, older, missed)
+
+    async def _candles(self, series: Series, run: list[int]) -> Candles:
+        to = series.interval.shift(run[-1], 1 + _FLAT_REACH)
+        return (await self._datafeed.candles(series.market, series.interval, run[0], to)).candles
+
+    def _renew(
+        self, series: Series, snapshot: Snapshot, older: Iterable[Candles], missed: set[int]
+    ) -> None:
+        """Replace the bars by those read, publish what changed, then take what waited."""
+        touched = set(series.wanted(snapshot.commit)) - missed
+        priced = series.priced(snapshot.commit)
+        known = {*series.bars, *snapshot.candles.time[-2:]}
+        bars: dict[int, Bar] = {}
+        shown: set[int] = set()
+        for candles in (*older, snapshot.candles):
+            shown |= revised_starts(candles, touched)
+            bars |= forming.bars_of(candles, shown | known, priced)
+        before, series.newest = series.newest, bars[max(bars)] if bars else None
+        self._carry_closed(series, bars, shown)
+        if series.newest is not None and series.newest != before:
+            shown.add(series.newest.start)
+        waiting = [e for e in series.pending if e.number > snapshot.commit]
+        series.bars, series.pending, series.revise = bars, [], missed
+        series.applied, series.dirty, series.failures = snapshot.commit, False, 0
+        self._publish(series, set(sorted(shown)[-REVISED_MAX:]))
+        for entry in waiting:
+            self._feed(series, entry)
+
+    def _carry_closed(self, series: Series, bars: dict[int, Bar], shown: set[int]) -> None:
+        """Mark the bars that were announced as closed, or closed before anyone watched."""
+        for start, bar in bars.items():
+            known = series.bars.get(start)
+            if known is not None:
+                bar.closed = known.closed
+            elif start not in shown and bar is not series.newest:
+                bar.closed = self._is_closed(series, start)

@@ -1,0 +1,77 @@
+"""Every metric, declared once; names end in units.
+
+One registry per process object, so that tests build as many as they like.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The counters, gauges and histograms of one appliance."""
+
+    def __init__(self) -> None:
+        """Declare every metric with its help text."""
+        r = self.registry = CollectorRegistry()
+        self.trades_accepted = Counter(
+            "appliance_ingest_trades_total", "Trades stored.", ["source"], registry=r
+        )
+        self.trades_duplicate = Counter(
+            "appliance_ingest_duplicates_total", "Trades already stored.", ["source"], registry=r
+        )
+        self.batches_refused = Counter(
+            "appliance_ingest_refused_total", "Batches refused, by error.", ["error"], registry=r
+        )
+        self.commit_seconds = Histogram(
+            "appliance_ingest_commit_seconds",
+            "Time of one group commit.",
+            buckets=_FAST,
+            registry=r,
+        )
+        self.commit_rows = Histogram(
+            "appliance_ingest_commit_rows",
+            "Rows of one group commit.",
+            buckets=(1, 10, 100, 1_000, 10_000, 100_000),
+            registry=r,
+        )
+        self.trades_stored = Gauge(
+            "appliance_store_trades_count", "Trades in the store.", registry=r
+        )
+        self.query_seconds = Histogram(
+            "appliance_query_seconds", "Time of one query.", ["query"], buckets=_FAST, registry=r
+        )
+        self.query_errors = Counter(
+            "appliance_query_errors_total", "Queries that failed.", ["query"], registry=r
+        )
+        self.cache_lookups = Counter(
+            "appliance_cache_lookups_total", "Cache look-ups.", ["cache", "result"], registry=r
+        )
+        self.sockets_open = Gauge("appliance_sockets_open_count", "Open WebSockets.", registry=r)
+        self.socket_messages = Counter(
+            "appliance_socket_messages_total", "WebSocket messages sent.", registry=r
+        )
+        self.sockets_closed = Counter(
+            "appliance_sockets_closed_total",
+            "WebSockets closed by the server, by close code.",
+            ["code"],
+            registry=r,
+        )
+        self.http_requests = Counter(
+            "appliance_http_requests_total",
+            "Requests answered.",
+            ["route", "method", "status"],
+            registry=r,
+        )
+        self.http_seconds = Histogram(
+            "appliance_http_request_seconds",
+            "Time to answer a request.",
+            ["route"],
+            buckets=_FAST,
+            registry=r,
+        )
+
+    def text(self) -> bytes:
+        """Return all metrics in Prometheus text form."""
+        return generate_latest(self.registry)

@@ -1,0 +1,336 @@
+"""Every setting, once: name, type, default, help, secret.
+
+The fields of `Settings` are the table. From it come the environment, the command-line flags, the
+documentation (`docs/settings.md`) and the redacted output of `appliance settings`. The
+environment is read once, at start. A wrong value stops the start with name, value and cure.
+"""
+
+import dataclasses
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from appliance.errors import ConfigError
+from appliance.settings_names import FORBIDDEN, UNUSED
+
+Demo = Literal["auto", "on", "off"]
+Scope = Literal["read", "write", "admin"]
+SCOPES: Final[tuple[Scope, ...]] = ("read", "write", "admin")
+_SIZE: Final = re.compile(r"([0-9]+)\s*([kmg]?)b?", re.IGNORECASE)
+_SIZE_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key that callers send, and what it allows."""
+
+    key: str
+    scope: Scope
+
+
+Parser = Callable[[str], Any]
+
+
+def _integer(low: int, high: int) -> Parser:
+    def parse(text: str) -> int:
+        if not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low:,} to {high:,}")
+        return int(text)
+
+    return parse
+
+
+def _choice(*choices: str) -> Parser:
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError("one of " + ", ".join(choices))
+        return text.lower()
+
+    return parse
+
+
+def _switch(text: str) -> bool:
+    words = {"true": True, "1": True, "on": True, "yes": True}
+    words |= {"false": False, "0": False, "off": False, "no": False}
+    if text.lower() not in words:
+        raise ValueError("true or false")
+    return words[text.lower()]
+
+
+def _size(text: str) -> int:
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or int(match[1]) == 0:
+        raise ValueError("a size in bytes, like 10mb or 65536")
+    return int(match[1]) * _SIZE_UNITS[match[2].lower()]
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.:_-]+", text):
+        raise ValueError("a host name or an IP address, like 127.0.0.1 or 0.0.0.0")
+    return text
+
+
+def _directory(text: str) -> Path:
+    path = Path(text).expanduser()
+    if not text or (path.exists() and not path.is_dir()):
+        raise ValueError("the path of a directory, which may not exist yet")
+    return path
+
+
+def _store_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("chdb", "clickhouse", "clickhouses"):
+        raise ValueError("chdb:///path or clickhouse://user:password@host:8443/database")
+    if not (parts.path if parts.scheme == "chdb" else parts.hostname):
+        raise ValueError("complete: chdb:///path or clickhouse://user:password@host:8443/database")
+    return text
+
+
+def _cache_url(text: str) -> str:
+    if not text.startswith(("disk:///", "memory://")):
+        raise ValueError("disk:///path or memory://")
+    return text
+
+
+def _api_keys(text: str) -> tuple[ApiKey, ...]:
+    return tuple(_api_key(word) for word in _words(text))
+
+
+def _api_key(word: str) -> ApiKey:
+    key, _, scope = word.partition(":")
+    if scope not in ("", *SCOPES):
+        raise ValueError("a comma list of key[:read|write|admin]")
+    if len(key) < 8:  # shorter keys are guessed
+        raise ValueError("a comma list of keys of at least 8 characters each")
+    return ApiKey(key, scope or "write")  # type: ignore[arg-type] # checked above
+
+
+def setting(
+    name: str, default: Any, help: str, parse: Parser = str, *, secret: bool = False, flag: str = ""
+) -> Any:
+    """Declare one row of the table; `flag` is its command-line spelling, if it has one."""
+    row = {"name": name, "help": help, "parse": parse, "secret": secret, "flag": flag}
+    return dataclasses.field(default=default, metadata=row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The values of all settings; the fields, in order, are the documentation's table."""
+
+    bind_host: str = setting(
+        "BIND_HOST", "127.0.0.1", "Address to listen on; 0.0.0.0 for all.", _host, flag="--host"
+    )
+    port: int = setting(
+        "PORT", 3000, "Port of every HTTP and WebSocket route.", _integer(1, 65_535), flag="--port"
+    )
+    data_dir: Path = setting(
+        "DATA_DIR",
+        Path("data"),
+        "Directory of everything that is stored.",
+        _directory,
+        flag="--data-dir",
+    )
+    store_url: str = setting(
+        "STORE_URL",
+        "",
+        "The store: chdb:///path, or clickhouse://user:password@host:8443/database. "
+        "Default: in DATA_DIR.",
+        _store_url,
+        secret=True,
+    )
+    cache_url: str = setting(
+        "CACHE_URL",
+        "",
+        "The cache: disk:///path or memory://. Default: in DATA_DIR. Read from the version "
+        "that caches answers on.",
+        _cache_url,
+    )
+    demo: Demo = setting(
+        "DEMO",
+        "auto",
+        "Simulated markets: on, off, or auto (only while no chain is configured and the store "
+        "holds nothing else).",
+        _choice("auto", "on", "off"),
+    )
+    api_keys: tuple[ApiKey, ...] = setting(
+        "API_KEYS",
+        (),
+        "Keys for the writing routes: key[:read|write|admin],… (default write). None: those "
+        "routes are closed.",
+        _api_keys,
+        secret=True,
+    )
+    api_key_header: str = setting(
+        "API_KEY_HEADER", "X-API-Key", "Header that carries a key.", _host
+    )
+    auto_create_markets: bool = setting(
+        "AUTO_CREATE_MARKETS", True, "Whether a trade of an unknown symbol makes its market.", _switch
+    )
+    history_max_bars: int = setting(
+        "HISTORY_MAX_BARS", 10_000, "Most bars in one answer.", _integer(100, 100_000)
+    )
+    close_grace_ms: int = setting(
+        "CLOSE_GRACE_MS",
+        1_000,
+        "How long after its end a bar waits for late trades before it is closed.",
+        _integer(0, 60_000),
+    )
+    supported_resolutions: tuple[str, ...] = setting(
+        "TRADINGVIEW_SUPPORTED_RESOLUTIONS",
+        tuple("1S 5S 15S 30S 1 3 5 15 30 60 120 240 360 720 1D 3D 1W 1M".split()),
+        "Resolutions offered to TradingView widgets.",
+        _words,
+    )
+    cors_origins: tuple[str, ...] = setting(
+        "CORS_ORIGINS", ("*",), "Origins whose pages may read the answers.", _words
+    )
+    frame_options: str = setting(
+        "X_FRAME_OPTIONS",
+        "SAMEORIGIN",
+        "Who may show the dashboard in a frame: SAMEORIGIN or DENY.",
+        lambda text: _choice("sameorigin", "deny")(text).upper(),
+    )
+    max_request_size: int = setting(
+        "MAX_REQUEST_SIZE", 10 << 20, "Largest request body, like 10mb.", _size
+    )
+    max_query_params: int = setting(
+        "MAX_QUERY_PARAMS", 20, "Most query parameters in one request.", _integer(5, 1_000)
+    )
+    query_timeout_ms: int = setting(
+        "QUERY_TIMEOUT_MS", 30_000, "Longest time one query may take.", _integer(100, 600_000)
+    )
+    max_concurrent_queries: int = setting(
+        "MAX_CONCURRENT_QUERIES", 4, "Queries that run at once, each on its own thread.", _integer(1, 64)
+    )
+    memory_limit_mb: int = setting(
+        "MEMORY_LIMIT_MB",
+        1_024,
+        "Memory the embedded engine keeps below, the process included.",
+        _integer(512, 1_048_576),
+    )
+    ws_max_connections: int = setting(
+        "WS_MAX_CONNECTIONS", 5_000, "Most WebSocket connections.", _integer(1, 100_000)
+    )
+    log_level: str = setting(
+        "LOG_LEVEL",
+        "info",
+        "debug, info, warning or error.",
+        _choice("debug", "info", "warning", "error"),
+    )
+    log_format: str = setting("LOG_FORMAT", "text", "text or json.", _choice("text", "json"))
+    access_log: bool = setting("ACCESS_LOG", False, "One line for every request.", _switch)
+    chain_configured: bool = dataclasses.field(default=False, metadata={})
+
+    @property
+    def store_path(self) -> Path | None:
+        """Return the directory of the embedded engine, None where a server is the store."""
+        parts = urlsplit(self.store_dsn)
+        return Path(parts.path) if parts.scheme == "chdb" else None
+
+    @property
+    def store_dsn(self) -> str:
+        """Return the store's address, derived from the data directory unless set."""
+        return self.store_url or f"chdb://{(self.data_dir / 'store').resolve()}"
+
+
+def table() -> tuple[dataclasses.Field[Any], ...]:
+    """Return the rows of the settings table."""
+    return tuple(f for f in dataclasses.fields(Settings) if f.metadata)
+
+
+def read(
+    environment: Mapping[str, str] | None = None, flags: Mapping[str, str] | None = None
+) -> Settings:
+    """Return the settings of `environment` (default: the process's), overruled by `flags`.
+
+    `flags` maps names of settings to text. Raises ConfigError for a wrong value.
+    """
+    source = dict(os.environ if environment is None else environment)
+    source |= _older_spellings(source)
+    refuse_forbidden(source)
+    values: dict[str, Any] = {}
+    for row in table():
+        text = _text_of(row.metadata["name"], source, flags or {})
+        if text is not None:
+            values[row.name] = _parsed(row, text)
+    return Settings(**values, chain_configured=bool(source.get("RPC_URL")))
+
+
+def _text_of(name: str, source: Mapping[str, str], flags: Mapping[str, str]) -> str | None:
+    """Return the text of one setting: flag, then variable, then the file NAME_FILE names."""
+    if name in flags:
+        return flags[name]
+    if source.get(name, "") != "":
+        return source[name]
+    path = source.get(f"{name}_FILE")
+    if not path:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name}_FILE must name a readable file, was {path!r}: {error}") from None
+
+
+def _parsed(row: dataclasses.Field[Any], text: str) -> Any:
+    try:
+        return row.metadata["parse"](text)
+    except ValueError as error:
+        shown = "(not shown)" if row.metadata["secret"] else repr(text)
+        raise ConfigError(f"{row.metadata['name']} must be {error}, was {shown}") from None
+
+
+def refuse_forbidden(source: Mapping[str, str]) -> None:
+    """Raise ConfigError for names whose silent absence would be dangerous."""
+    for name, reason in FORBIDDEN.items():
+        if source.get(name):
+            raise ConfigError(f"{name}: {reason}")
+
+
+def notices(environment: Mapping[str, str]) -> list[str]:
+    """Return one line for each variable that is set and recognized, but has no effect here."""
+    return [f"{name}: {reason}" for name, reason in UNUSED.items() if environment.get(name)]
+
+
+def redacted(settings: Settings) -> list[tuple[str, str, str]]:
+    """Return (name, value, help) of every setting, secrets replaced."""
+    return [(row.metadata["name"], _shown(row, settings), row.metadata["help"]) for row in table()]
+
+
+def _shown(row: dataclasses.Field[Any], settings: Settings) -> str:
+    value = getattr(settings, row.name)
+    if row.metadata["secret"] and value:
+        return _without_password(value) if isinstance(value, str) else f"({len(value)} set)"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
+
+
+def _older_spellings(source: Mapping[str, str]) -> dict[str, str]:
+    """Return STORE_URL as spelled by the CLICKHOUSE_* variables, if only those are set."""
+    address = source.get("CLICKHOUSE_HOST")
+    if not address or source.get("STORE_URL"):
+        return {}
+    parts = urlsplit(address if "//" in address else f"//{address}")
+    user = quote(source.get("CLICKHOUSE_USER", "default"), safe="")
+    password = quote(source.get("CLICKHOUSE_PASSWORD", ""), safe="")
+    database = source.get("CLICKHOUSE_DATABASE", "default")
+    secure = parts.scheme == "https" or source.get("CLICKHOUSE_SECURE", "").lower() == "true"
+    port = parts.port or (8443 if secure else 8123)
+    scheme = "clickhouses" if secure else "clickhouse"
+    return {"STORE_URL": f"{scheme}://{user}:{password}@{parts.hostname}:{port}/{database}"}

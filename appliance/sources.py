@@ -1,0 +1,118 @@
+"""Sources: what brings trades on its own, while the server runs.
+
+A source is a task with a state that `/health/ready` shows. The only one of this version is the
+demo; it remembers in the store that it was seeding, so that a kill in the middle is repaired by
+the next start.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import pyarrow as pa
+
+from appliance.chain.demo import Demo
+from appliance.datafeed import Datafeed
+from appliance.ingest import Ingest
+from appliance.model import Commit, MarketSpec, Receipt
+from appliance.status import PartState
+from appliance.store import checkpoints
+from appliance.store.catalogue import DEMO_EXCHANGE, Catalogue
+from appliance.store.store import Store
+
+log = logging.getLogger(__name__)
+_KIND: Final = "source"
+_KEY: Final = "demo"
+
+
+class Seeding(msgspec.Struct, frozen=True):
+    """What is remembered of the demo: when its history ends, and whether it is all stored."""
+
+    seeded_at: int
+    done: bool
+
+
+class DemoSource:
+    """Runs the demo until it is cancelled, or until trades arrive that are not invented."""
+
+    def __init__(self, store: Store, datafeed: Datafeed, ingest: Ingest, stays: bool) -> None:
+        """Write through `ingest`; a demo that `stays` goes on beside real markets."""
+        self._store = store
+        self._datafeed = datafeed
+        self._ingest = ingest
+        self._demo = Demo()
+        self._remembered: Seeding | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._error: str | None = None
+        if not stays:
+            ingest.subscribe(self._give_way)
+
+    def state(self) -> PartState:
+        """Return seeding (with its progress), live, stopped or failing."""
+        if self._error is not None:
+            return PartState("demo", "failing", self._error)
+        return PartState("demo", self._demo.state, progress=self._demo.progress)
+
+    def start(self) -> None:
+        """Begin to bring trades."""
+        self._task = asyncio.create_task(self._run(), name="demo")
+
+    async def stop(self) -> None:
+        """Stop bringing trades and wait until it has."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            self._demo = await self._prepared()
+            await self._demo.run(self._submit, time.time)
+        except Exception as error:
+            self._error = f"the demo stopped: {error!r}"
+            log.exception("the demo stopped")
+
+    async def _prepared(self) -> Demo:
+        stored = await asyncio.wrap_future(
+            self._store.writer.call(lambda client: checkpoints.read(client, _KIND))
+        )
+        if _KEY in stored:
+            self._remembered = msgspec.json.decode(stored[_KEY], type=Seeding)
+        markets = [m for m in self._catalogue.all() if m.spec.exchange == DEMO_EXCHANGE]
+        seconds = await self._datafeed.last_seconds(markets) if markets else {}
+        last = {m.symbol: seconds[m.id] for m in markets if m.id in seconds}
+        pending = self._remembered is not None and not self._remembered.done
+        return Demo(last, unfinished=self._remembered.seeded_at if pending else None)  # type: ignore[union-attr] # pending says so
+
+    @property
+    def _catalogue(self) -> Catalogue:
+        return self._store.catalogue
+
+    async def _submit(
+        self, trades: pa.Table, markets: Sequence[MarketSpec], source: str
+    ) -> Receipt:
+        seeded_at = self._demo.seeded_at
+        if seeded_at is not None:
+            await self._remember(Seeding(seeded_at, done=self._demo.state == "live"))
+        return await self._ingest.submit(trades, markets, source)
+
+    async def _remember(self, seeding: Seeding) -> None:
+        if seeding == self._remembered:
+            return
+        value = msgspec.json.encode(seeding).decode()
+        await asyncio.wrap_future(
+            self._store.writer.call(
+                lambda client: checkpoints.write(client, _KIND, _KEY, value)
+            )
+        )
+        self._remembered = seeding
+        if seeding.done:
+            log.info("the demo has stored 24 hours of history")
+
+    def _give_way(self, commit: Commit) -> None:
+        real = any(m.spec.exchange != DEMO_EXCHANGE for m in commit.markets)
+        if real and self._task is not None and not self._task.done():
+            log.info("trades of real markets have arrived: the demo stops and is hidden")
+            self._task.cancel()

@@ -1,0 +1,21 @@
+"""Remembered facts: how far a source has come, in table `checkpoints`."""
+
+import time
+
+from clickhouse_connect.driver.client import Client
+
+from appliance.store.reader import select
+
+_COLUMNS = ["kind", "key", "value", "version"]
+
+
+def read(client: Client, kind: str) -> dict[str, str]:
+    """Return the values of all checkpoints of a kind, by key."""
+    columns = select(client, "select_checkpoints", {"kind": kind})
+    return dict(zip(*columns, strict=True)) if columns else {}
+
+
+def write(client: Client, kind: str, key: str, value: str) -> None:
+    """Remember a value in place of the former one."""
+    row = [kind, key, value, time.time_ns() // 1000]
+    client.insert("checkpoints", [row], column_names=_COLUMNS)

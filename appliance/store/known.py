@@ -1,0 +1,159 @@
+"""Find the trades of a batch that are stored already, and those that contradict what is stored.
+
+A trade is known by (market, sequence, tie); a trade with an id also by that id. New trades are
+cheap: rows above their market's highest stored sequence need no look-up by key.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from clickhouse_connect.driver.client import Client
+from numpy.typing import NDArray
+
+from appliance.errors import Conflict
+from appliance.store.reader import select
+
+Mask = NDArray[np.bool_]
+_IDS_PER_QUERY: Final = 5_000
+_CONTENT: Final = ("execution_price", "mark_price", "base_volume")
+
+
+def duplicates(client: Client, trades: pa.Table, high_water: Mapping[int, int]) -> Mask:
+    """Return a mask of the rows that repeat an earlier row of the batch or a stored trade.
+
+    Raises:
+        Conflict: a row has the key or the id of another trade, with other content.
+    """
+    market = trades["market_id"].to_numpy()
+    sequence = trades["sequence"].to_numpy()
+    mask = _repeated(trades, market, sequence)
+    for market_id in np.unique(market).tolist():
+        rows = np.flatnonzero((market == market_id) & ~mask)
+        old = rows[sequence[rows] <= np.uint64(high_water.get(market_id, 0))]
+        if len(old):
+            mask[_stored(client, trades, market_id, old)] = True
+        if market_id in high_water:
+            _refuse_reused_ids(client, trades, market_id, rows[~mask[rows]])
+    _refuse_repeated_ids(trades.filter(pa.array(~mask)))
+    return mask
+
+
+def _repeated(trades: pa.Table, market: NDArray[Any], sequence: NDArray[Any]) -> Mask:
+    """Return the rows whose key an earlier row of the batch has."""
+    mask = np.zeros(len(market), dtype=bool)
+    if len(market) < 2 or (market[0] == market[-1] and _one_run(market, sequence)):
+        return mask
+    tie = trades["tie"].to_numpy()
+    order = np.lexsort((tie, sequence, market))  # stable: the first of equals stays first
+    same = np.ones(len(order) - 1, dtype=bool)
+    for column in (market, sequence, tie):
+        ordered = column[order]
+        same &= ordered[1:] == ordered[:-1]
+    for position in np.flatnonzero(same).tolist():
+        row, first = int(order[position + 1]), int(order[position])
+        _refuse_other_content(trades, row, _content(trades, first))
+    mask[order[1:][same]] = True
+    return mask
+
+
+def _one_run(market: NDArray[Any], sequence: NDArray[Any]) -> bool:
+    """Return whether the batch is one market's, in strictly ascending order."""
+    return bool((sequence[1:] > sequence[:-1]).all() and (market == market[0]).all())
+
+
+def _stored(
+    client: Client, trades: pa.Table, market_id: int, rows: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Return those of `rows` whose key is stored."""
+    sequence = trades["sequence"].to_numpy()[rows]
+    time_us = trades["time"].cast(pa.int64()).to_numpy()[rows]
+    columns = select(
+        client,
+        "select_known",
+        {
+            "market": market_id,
+            "from_us": int(time_us.min()),
+            "to_us": int(time_us.max()),
+            "first": int(sequence.min()),
+            "last": int(sequence.max()),
+        },
+    )
+    if not columns:
+        return rows[:0]
+    near = np.flatnonzero(np.isin(np.asarray(columns[0], dtype=np.uint64), sequence))
+    known = {
+        (columns[0][i], columns[1][i]): tuple(column[i] for column in columns[2:])
+        for i in near.tolist()
+    }
+    tie = trades["tie"].to_numpy()[rows]
+    keys = zip(sequence.tolist(), tie.tolist(), strict=True)
+    found = [(row, known[key]) for row, key in zip(rows, keys, strict=True) if key in known]
+    for row, content in found:
+        _refuse_other_content(trades, int(row), content)
+    return np.asarray([row for row, _ in found], dtype=np.intp)
+
+
+def _content(trades: pa.Table, row: int) -> tuple[Any, ...]:
+    return tuple(trades[name][row].as_py() for name in _CONTENT)
+
+
+def _refuse_other_content(trades: pa.Table, row: int, stored: tuple[Any, ...]) -> None:
+    given = _content(trades, row)
+    if given != stored:
+        raise Conflict(
+            f"{_name(trades, row)} is known with price {_price(stored)} and size {stored[-1]}, "
+            f"was given again with price {_price(given)} and size {given[-1]}",
+            "id",
+        )
+
+
+def _price(content: tuple[Any, ...]) -> Any:
+    return content[0] if content[0] is not None else content[1]
+
+
+def _name(trades: pa.Table, row: int) -> str:
+    if trade_id := trades["trade_id"][row].as_py():
+        return f"trade id {trade_id!r}"
+    block, log_index = trades["block_number"][row].as_py(), trades["log_index"][row].as_py()
+    return f"the trade at block {block}, log index {log_index}"
+
+
+def _refuse_reused_ids(
+    client: Client, trades: pa.Table, market_id: int, rows: NDArray[np.intp]
+) -> None:
+    """Refuse rows that carry the id of a stored trade under another key.
+
+    Rows on a chain are known by their coordinates alone.
+    """
+    candidates = trades.select(["trade_id", "block_number"]).take(pa.array(rows))
+    wanted = pc.and_(pc.not_equal(candidates["trade_id"], ""), pc.equal(candidates["block_number"], 0))
+    ids = candidates.filter(wanted)["trade_id"].to_pylist()
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        part = ids[start : start + _IDS_PER_QUERY]
+        columns = select(client, "select_known_ids", {"market": market_id, "ids": part})
+        if columns:
+            raise Conflict(
+                f"trade id {columns[0][0]!r} is stored with time {columns[1][0]} µs, price "
+                f"{columns[2][0]} and size {columns[3][0]}, was given again with another time",
+                "id",
+            )
+
+
+def _refuse_repeated_ids(trades: pa.Table) -> None:
+    """Refuse two rows of one market with the same id and different times."""
+    with_id = trades.filter(
+        pc.and_(pc.not_equal(trades["trade_id"], ""), pc.equal(trades["block_number"], 0))
+    ).select(["market_id", "trade_id"])
+    if with_id.num_rows < 2:
+        return
+    groups = with_id.group_by(["market_id", "trade_id"]).aggregate([([], "count_all")])
+    if groups.num_rows < with_id.num_rows:
+        repeated = groups.filter(pc.greater(groups["count_all"], 1))
+        raise Conflict(
+            f"trade id {repeated['trade_id'][0].as_py()!r} must name one trade, "
+            "was given with two times",
+            "id",
+        )

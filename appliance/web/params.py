@@ -1,0 +1,99 @@
+"""Read query parameters; an error names the parameter, its value and the cure.
+
+Unknown parameters are ignored, an empty value counts as absent, and of a repeated parameter the
+last value counts.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl
+
+import sanic
+
+from appliance import interval
+from appliance.errors import BadRequest
+from appliance.interval import Interval
+from appliance.settings import Settings
+
+LONGEST_VALUE: Final = 256
+TIME_LIMIT: Final = 10**11
+"""Unix seconds stay below this (the year 5138); milliseconds of any time we hold do not."""
+LONG_AGO: Final = 10**18
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """The query parameters of one request."""
+
+    values: dict[str, str]
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Return a text; without a default it must be given."""
+        value = self.values.get(name) or default
+        if value is None:
+            raise BadRequest(f"{name} must be given", name)
+        return value
+
+    def integer(self, name: str, default: int, low: int, high: int) -> int:
+        """Return a whole number from `low` to `high`."""
+        number = self.number(name, f"a whole number from {low:,} to {high:,}", low, high)
+        return default if number is None else number
+
+    def number(self, name: str, what: str, low: int, high: int) -> int | None:
+        """Return a whole number, None if absent; `what` says what it must be."""
+        text = self.values.get(name, "")
+        if text == "":
+            return None
+        if not _INTEGER.fullmatch(text) or not low <= int(text) <= high:
+            raise BadRequest(f"{name} must be {what}, was {text!r}", name)
+        return int(text)
+
+    def time_range(self, now: int) -> tuple[int | None, int]:
+        """Return `from`, if given, and `to`, which is just after `now` if not.
+
+        Times before 1970 are legal, and count as 1970: there are no trades before.
+
+        Raises:
+            BadRequest: one is no time, or `from` is after `to`.
+        """
+        from_time = self.number("from", "unix seconds", -LONG_AGO, TIME_LIMIT)
+        to_time = self.number("to", "unix seconds", -LONG_AGO, TIME_LIMIT)
+        if from_time is not None and to_time is not None and from_time > to_time:
+            message = f"from must be at most to, was {from_time} with to {to_time}"
+            raise BadRequest(message, "from")
+        first = None if from_time is None else max(from_time, 0)
+        return first, now + 1 if to_time is None else max(to_time, 0)
+
+    def choice(self, name: str, choices: Collection[str]) -> str:
+        """Return one of `choices`; the first is the default."""
+        value = self.values.get(name) or next(iter(choices))
+        if value not in choices:
+            raise BadRequest(f"{name} must be one of {', '.join(choices)}, was {value!r}", name)
+        return value
+
+    def interval(self, name: str, default: str) -> Interval:
+        """Return an interval like 1m or 4h."""
+        return interval.parse(self.text(name, default), name)
+
+
+def read(request: sanic.Request, settings: Settings) -> Params:
+    """Return the query parameters of a request.
+
+    Raises:
+        BadRequest: there are more than MAX_QUERY_PARAMS, or one is too long.
+    """
+    most = settings.max_query_params
+    try:
+        pairs = parse_qsl(request.query_string, keep_blank_values=True, max_num_fields=most)
+    except ValueError:
+        raise BadRequest(f"query parameters must be at most {most}, were more") from None
+    for name, value in pairs:
+        if len(name) > LONGEST_VALUE or len(value) > LONGEST_VALUE:
+            raise BadRequest(
+                f"{name[:32]} must be at most {LONGEST_VALUE} characters, was {len(value)}",
+                name[:32],
+            )
+    return Params(dict(pairs))

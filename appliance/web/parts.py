@@ -1,0 +1,35 @@
+"""What every web module is given: the parts of the running appliance, built once in `app.py`."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from appliance.metrics import Metrics
+from appliance.settings import Settings
+
+if TYPE_CHECKING:
+    from appliance.datafeed import Datafeed
+    from appliance.hub import Hub
+    from appliance.ingest import Ingest
+    from appliance.live import Live
+    from appliance.status import Status
+    from appliance.store.catalogue import Catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts that endpoints call.
+
+    `admin_token` is the secret of DATA_DIR/server.json, `instance` its public name, by which the
+    command line knows that it speaks to the server that wrote the file.
+    """
+
+    settings: Settings
+    metrics: Metrics
+    catalogue: "Catalogue"
+    datafeed: "Datafeed"
+    ingest: "Ingest"
+    live: "Live"
+    hub: "Hub"
+    status: "Status"
+    admin_token: str
+    instance: str = ""

@@ -1,0 +1,138 @@
+"""Who may do what, what browsers must not do, and a record of every request.
+
+Headers are made once, at installation. Keys are compared in constant time, all of them, so that
+the time of an answer says nothing about any.
+"""
+
+import logging
+import time
+from hashlib import blake2b
+from hmac import compare_digest
+from typing import Any, Final
+
+import sanic
+from sanic.response import BaseHTTPResponse
+
+from appliance.errors import Forbidden, Unauthorized
+from appliance.settings import SCOPES, ApiKey, Scope, Settings
+from appliance.web.parts import Parts
+
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; "
+    "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'"
+)
+_ANCESTORS: Final = {"SAMEORIGIN": "'self'", "DENY": "'none'"}
+_log = logging.getLogger("appliance.access")
+
+
+def install(app: sanic.Sanic[Any, Any], parts: Parts) -> None:
+    """Add headers to every answer, count it, and log it if ACCESS_LOG is on."""
+    settings = parts.settings
+    always, preflight, page = _always(settings), _preflight(settings), _page(settings)
+
+    async def finish(request: sanic.Request, response: BaseHTTPResponse) -> None:
+        response.headers.update(always)
+        if "*" not in settings.cors_origins:
+            _name_origin(request, response, settings)
+        if request.method == "OPTIONS":
+            response.headers.update(preflight)
+        if (response.content_type or "").startswith("text/html"):
+            response.headers.update(page)
+        _record(request, response, parts)
+
+    app.register_middleware(finish, "response")
+
+
+def _always(settings: Settings) -> dict[str, str]:
+    headers = {
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "strict-origin-when-cross-origin",
+        "x-frame-options": settings.frame_options,
+        "cross-origin-resource-policy": "cross-origin",
+        "access-control-expose-headers": "ETag, Retry-After",
+    }
+    if "*" in settings.cors_origins:
+        headers["access-control-allow-origin"] = "*"
+    return headers
+
+
+def _preflight(settings: Settings) -> dict[str, str]:
+    allowed = ("Content-Type", "Content-Encoding", "Authorization", "If-None-Match")
+    return {
+        "access-control-allow-methods": ", ".join(_METHODS),
+        "access-control-allow-headers": ", ".join(
+            (*allowed, "Idempotency-Key", settings.api_key_header)
+        ),
+        "access-control-max-age": "86400",
+    }
+
+
+def _page(settings: Settings) -> dict[str, str]:
+    ancestors = _ANCESTORS[settings.frame_options]
+    return {"content-security-policy": f"{_POLICY}; frame-ancestors {ancestors}"}
+
+
+def _name_origin(request: sanic.Request, response: BaseHTTPResponse, settings: Settings) -> None:
+    response.headers["vary"] = "Origin"
+    origin = request.headers.get("origin")
+    if origin in settings.cors_origins:
+        response.headers["access-control-allow-origin"] = origin
+
+
+def _record(request: sanic.Request, response: BaseHTTPResponse, parts: Parts) -> None:
+    """Count by route template, never by raw path: strangers choose those."""
+    seconds = time.perf_counter() - getattr(request, "started", time.perf_counter())
+    route = f"/{request.route.path}" if request.route else "(none)"
+    method = request.method if request.method in _METHODS else "(other)"
+    parts.metrics.http_requests.labels(route, method, str(response.status)).inc()
+    parts.metrics.http_seconds.labels(route).observe(seconds)
+    if parts.settings.access_log:
+        extra = {
+            "method": method,
+            "path": request.path[:256],  # without the query, which may hold secrets
+            "status": response.status,
+            "milliseconds": round(seconds * 1_000, 1),
+            "client": request.ip,
+        }
+        _log.info("request", extra=extra)
+
+
+def authorize(request: sanic.Request, parts: Parts, scope: Scope) -> None:
+    """Return if the request carries a key of at least `scope`.
+
+    Raises:
+        Forbidden: no key is configured, or the key's scope is too small.
+        Unauthorized: no key was sent, or not a known one.
+    """
+    settings = parts.settings
+    sent = _sent_key(request, settings.api_key_header)
+    held = _scope_of(sent, settings.api_keys, parts.admin_token)
+    if held is None and not settings.api_keys:
+        raise Forbidden(
+            "API_KEYS must be set to open this route: API_KEYS=<key>, then send the key"
+        )
+    if held is None:
+        problem = "was none" if not sent else "was an unknown one"
+        raise Unauthorized(f"{settings.api_key_header} must carry a key of API_KEYS, {problem}")
+    if SCOPES.index(held) < SCOPES.index(scope):
+        raise Forbidden(f"the key's scope must be {scope}, was {held}")
+
+
+def _sent_key(request: sanic.Request, header: str) -> str:
+    kind, _, bearer = request.headers.get("authorization", "").partition(" ")
+    return request.headers.get(header) or (bearer.strip() if kind.lower() == "bearer" else "")
+
+
+def _scope_of(sent: str, keys: tuple[ApiKey, ...], admin_token: str) -> Scope | None:
+    if not sent:
+        return None
+    if admin_token:
+        keys = (*keys, ApiKey(admin_token, "admin"))
+    digest = _digest(sent)
+    held = [key.scope for key in keys if compare_digest(digest, _digest(key.key))]
+    return max(held, key=SCOPES.index, default=None)
+
+
+def _digest(key: str) -> bytes:
+    return blake2b(key.encode(errors="surrogateescape")).digest()

@@ -1,0 +1,187 @@
+"""The Universal Data Feed of TradingView widgets: `/api/tradingview/*`.
+
+*Resolution* is this dialect's word for an interval: minutes as a bare number, else with S D W M.
+Marks are not served yet, so `/config` says so.
+"""
+
+import re
+import time
+from math import floor, log10
+from typing import Any, Final
+
+import sanic
+from sanic import Blueprint, HTTPResponse
+
+from appliance import interval
+from appliance.errors import BadRequest
+from appliance.interval import Interval
+from appliance.model import Candles, Market
+from appliance.settings import Settings
+from appliance.web import params
+from appliance.web.answers import REVALIDATE, answer
+from appliance.web.parts import Parts
+
+SIGNIFICANT_DIGITS: Final = 5
+"""Fewest digits of a price that a chart shows."""
+DOUBLE_DIGITS: Final = 15
+"""Digits that a double holds for certain; more would show noise."""
+DECIMALS_MAX: Final = 22  # 10^22 is the last power of ten that a double holds exactly
+FEWEST_DECIMALS: Final = 2
+SEARCH_MAX: Final = 1_000
+HUGE: Final = 10**18
+"""The adapter's own paging sends countbacks of any size and sign; they are capped, not refused."""
+TYPE: Final = "crypto"
+_RESOLUTION: Final = re.compile(r"([0-9]{0,6})([SDWM]?)")
+_UNITS: Final = {"S": "s", "": "m", "D": "d", "W": "w", "M": "M"}
+_FIXED: Final[dict[str, Any]] = {
+    "type": TYPE,
+    "session": "24x7",
+    "timezone": "Etc/UTC",
+    "format": "price",
+    "minmov": 1,
+    "minmove2": 0,
+    "has_intraday": True,
+    "intraday_multipliers": ["1", "5", "15", "60", "240"],
+    "has_seconds": True,
+    "seconds_multipliers": ["1"],
+    "has_daily": True,
+    "daily_multipliers": ["1"],
+    "has_weekly_and_monthly": True,
+    "weekly_multipliers": ["1"],
+    "monthly_multipliers": ["1"],
+    "has_empty_bars": False,
+    "visible_plots_set": "ohlcv",
+    "volume_precision": 8,
+    "data_status": "streaming",
+}
+
+
+def blueprint(parts: Parts) -> Blueprint:
+    """Return the routes."""
+    routes = Blueprint("udf", url_prefix="/api/tradingview")
+    settings, catalogue, datafeed = parts.settings, parts.catalogue, parts.datafeed
+
+    @routes.get("/config")
+    async def config(request: sanic.Request) -> HTTPResponse:
+        return answer(request, config_body(catalogue.visible(), settings))
+
+    @routes.get("/symbols")
+    async def symbols(request: sanic.Request) -> HTTPResponse:
+        market = catalogue.resolve(params.read(request, settings).text("symbol"))
+        summary = (await datafeed.summaries([market])).get(market.id)
+        price = None if summary is None else summary.price
+        return answer(request, symbol_body(market, price, settings))
+
+    @routes.get("/search")
+    async def search(request: sanic.Request) -> HTTPResponse:
+        query = params.read(request, settings)
+        limit = query.integer("limit", 30, 1, SEARCH_MAX)
+        of_type = query.text("type", TYPE) == TYPE
+        found = catalogue.search(query.text("query", ""), query.text("exchange", ""), limit)
+        return answer(request, [search_row(market) for market in found if of_type])
+
+    @routes.get("/history")
+    async def history(request: sanic.Request) -> HTTPResponse:
+        query, most = params.read(request, settings), settings.history_max_bars
+        market = catalogue.resolve(query.text("symbol"))
+        length = interval_of(query.text("resolution"))
+        from_time, to_time = query.time_range(int(time.time()))
+        countback = query.number("countback", "a whole number", -HUGE, HUGE) or 0
+        count = max(0, min(countback, most)) if from_time is not None or countback > 0 else most
+        found = await datafeed.candles(market, length, from_time, to_time, count, most)
+        return answer(request, history_body(found.candles, found.older))
+
+    @routes.get("/time")
+    async def now(_: sanic.Request) -> HTTPResponse:
+        headers = {"cache-control": REVALIDATE}
+        return HTTPResponse(str(int(time.time())), 200, headers, "text/plain; charset=utf-8")
+
+    return routes
+
+
+def interval_of(resolution: str) -> Interval:
+    """Return the interval that a resolution names; `D`, `W` and `M` mean `1D`, `1W` and `1M`."""
+    match = _RESOLUTION.fullmatch(resolution)
+    if match is None or resolution == "" or (match[1] and int(match[1]) == 0):
+        raise BadRequest(
+            f"resolution must be minutes like 5 or 60, or like 1S 1D 1W 1M, was {resolution!r}",
+            "resolution",
+        )
+    count, unit = int(match[1] or 1), _UNITS[match[2]]
+    if unit == "m" and count % 60 == 0:
+        count, unit = count // 60, "h"
+    return interval.parse(f"{count}{unit}", "resolution")
+
+
+def config_body(markets: list[Market], settings: Settings) -> dict[str, Any]:
+    """Return what the feed can do."""
+    exchanges = sorted({market.spec.exchange for market in markets})
+    every = {"value": "", "name": "All exchanges", "desc": ""}
+    return {
+        "supports_search": True,
+        "supports_group_request": False,
+        "supports_marks": False,
+        "supports_timescale_marks": False,
+        "supports_time": True,
+        "supported_resolutions": settings.supported_resolutions,
+        "exchanges": [every, *({"value": e, "name": e, "desc": e} for e in exchanges)],
+        "symbols_types": [{"name": "All types", "value": ""}, {"name": "Crypto", "value": TYPE}],
+    }
+
+
+def symbol_body(market: Market, price: float | None, settings: Settings) -> dict[str, Any]:
+    """Return everything a chart must know of a market."""
+    spec = market.spec
+    body = {
+        "name": market.symbol,
+        "ticker": market.symbol,
+        "full_name": f"{spec.exchange}:{market.symbol}",
+        "description": spec.name or market.symbol,
+        "exchange": spec.exchange,
+        "listed_exchange": spec.exchange,
+        "exchange_listed_name": spec.exchange,
+        "exchange-listed": spec.exchange,
+        "exchange-traded": spec.exchange,
+        "pricescale": 10 ** decimals_shown(spec.price_decimals or 0, price),
+        "supported_resolutions": settings.supported_resolutions,
+    }
+    return body | _FIXED | ({"currency_code": spec.quote} if spec.quote else {})
+
+
+def decimals_shown(known: int, price: float | None) -> int:
+    """Return how many digits after the point to show: enough for 5 significant ones.
+
+    Never more than a double holds at this price.
+    """
+    if price is None or price <= 0:
+        return max(known, FEWEST_DECIMALS)
+    before_point = floor(log10(price)) + 1  # negative for the zeros after the point
+    fewest = max(known, FEWEST_DECIMALS, SIGNIFICANT_DIGITS - before_point)
+    return max(0, min(fewest, DOUBLE_DIGITS - before_point, DECIMALS_MAX))
+
+
+def search_row(market: Market) -> dict[str, str]:
+    """Return one line of the widget's symbol search."""
+    return {
+        "symbol": market.symbol,
+        "full_name": f"{market.spec.exchange}:{market.symbol}",
+        "description": market.spec.name or market.symbol,
+        "exchange": market.spec.exchange,
+        "ticker": market.symbol,
+        "type": TYPE,
+    }
+
+
+def history_body(candles: Candles, older: int | None) -> dict[str, Any]:
+    """Return bars as columns, or where the next older one is; `ok` is never empty."""
+    if len(candles) == 0:
+        return {"s": "no_data"} | ({} if older is None else {"nextTime": older})
+    return {
+        "s": "ok",
+        "t": candles.time,
+        "o": candles.open,
+        "h": candles.high,
+        "l": candles.low,
+        "c": candles.close,
+        "v": candles.volume,
+    }

@@ -1,0 +1,6 @@
+SELECT
+    key,
+    value
+FROM checkpoints FINAL
+WHERE kind = {kind:String}
+ORDER BY key

@@ -1,0 +1,10 @@
+-- one row per market that ever had a price: the last one, and the day of its last trade
+SELECT
+    market_id,
+    argMaxMerge(candles.close) AS last_price,
+    toInt64(toUnixTimestamp(max(bucket))) AS last_day
+FROM candles
+WHERE interval = 86400
+    AND market_id IN {markets:Array(UInt32)}
+GROUP BY market_id
+HAVING last_price IS NOT NULL

@@ -1,0 +1,15 @@
+-- one row per market with a trade in the window of minutes
+SELECT
+    market_id,
+    argMinMerge(candles.open) AS first_price,
+    max(candles.high) AS highest_price,
+    min(candles.low) AS lowest_price,
+    argMaxMerge(candles.close) AS last_price,
+    toFloat64(sum(candles.base_volume)) AS base,
+    toFloat64(sum(candles.quote_volume)) AS quote,
+    sum(candles.trades) AS trade_count
+FROM candles
+WHERE interval = 60
+    AND market_id IN {markets:Array(UInt32)}
+    AND bucket >= toDateTime({from:UInt32}, 'UTC')
+GROUP BY market_id

@@ -1,0 +1,23 @@
+-- the newest trades of a market
+SELECT
+    toUnixTimestamp64Micro(time) AS time_us,
+    sequence,
+    coalesce(execution_price, price, mark_price) AS shown_price,
+    toFloat64(base_volume) AS base,
+    toFloat64(quote_volume) AS quote,
+    side,
+    kind,
+    chain_id,
+    block_number,
+    transaction_hash,
+    trade_id
+FROM trades
+WHERE market_id = {market:UInt32}
+    AND sequence < {before:UInt64}
+    AND kind != 'mark'
+ORDER BY
+    market_id DESC,
+    time DESC,
+    trades.sequence DESC,
+    tie DESC
+LIMIT {limit:UInt32}

@@ -1,0 +1,91 @@
+/** Our own REST, and only ours: every address is relative to the page's origin. */
+
+import { cleanCandles } from "./candles.js";
+
+/**
+ * @import { Candle, Health, Market, Trade } from "./types.js"
+ *
+ * @typedef {{candles: Candle[], olderTo: number | null}} Page `olderTo`: where older bars end
+ * @typedef {{symbol: string, interval: string, to?: number, limit: number}} PageRequest
+ */
+
+const PATIENCE_MS = 10_000;
+
+/** Says what failed and why, in words a reader can act on. */
+export class RequestError extends Error {
+  /**
+   * @param {string} message
+   * @param {number} status 0 when there was no answer
+   */
+  constructor(message, status) {
+    super(message);
+    this.name = "RequestError";
+    this.status = status;
+  }
+}
+
+export class Api {
+  #fetch;
+
+  /** @param {typeof fetch} [fetcher] */
+  constructor(fetcher = (...args) => fetch(...args)) {
+    this.#fetch = fetcher;
+  }
+
+  /** @returns {Promise<Market[]>} */
+  async fetchMarkets() {
+    return (await this.#get("/api/lightweight/markets?limit=1000")).data;
+  }
+
+  /**
+   * @param {PageRequest} page
+   * @returns {Promise<Page>}
+   */
+  async fetchCandles({ symbol, interval, to, limit }) {
+    const query = new URLSearchParams({ symbol, timeframe: interval, limit: String(limit) });
+    if (to !== undefined) query.set("to", String(to));
+    const { data, meta } = await this.#get(`/api/lightweight/ohlcv?${query}`);
+    const candles = cleanCandles(data);
+    // Some servers only say that there is more; then older bars end where these begin.
+    const olderTo = meta?.has_more ? (meta.next_to ?? candles[0]?.time ?? null) : null;
+    return { candles, olderTo };
+  }
+
+  /**
+   * @param {string} symbol
+   * @param {number} limit
+   * @returns {Promise<Trade[]>} newest first
+   */
+  async fetchTrades(symbol, limit) {
+    const query = new URLSearchParams({ symbol, limit: String(limit) });
+    return (await this.#get(`/api/lightweight/trades?${query}`)).data;
+  }
+
+  /** Its 503 carries the same body, so it is an answer, not a failure. @returns {Promise<Health>} */
+  async fetchHealth() {
+    const response = await this.#ask("/health/ready");
+    return response.json();
+  }
+
+  /** @param {string} address */
+  async #get(address) {
+    const response = await this.#ask(address);
+    const body = await response.json().catch(() => null);
+    if (response.ok && body?.success) return body;
+    const reason = body?.error?.message ?? "the server gave no reason";
+    throw new RequestError(`${reason} (${response.status}).`, response.status);
+  }
+
+  /** @param {string} address */
+  async #ask(address) {
+    try {
+      return await this.#fetch(address, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    } catch (error) {
+      const late = error instanceof DOMException && error.name === "TimeoutError";
+      const fact = late
+        ? `No answer within ${PATIENCE_MS / 1000} s.`
+        : "The server is unreachable.";
+      throw new RequestError(fact, 0);
+    }
+  }
+}

@@ -1,0 +1,14 @@
+/** How long to wait before the next attempt: doubling, capped, and spread by chance. */
+
+const FIRST_MS = 500;
+const LONGEST_MS = 20_000;
+
+/**
+ * Between half and all of the doubled delay, so that a thousand readers do not return at once.
+ * @param {number} attempt 0 for the first retry
+ * @param {() => number} [random] in [0, 1)
+ */
+export function backoffDelay(attempt, random = Math.random) {
+  const full = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempt, 30));
+  return Math.round(full / 2 + (full / 2) * random());
+}

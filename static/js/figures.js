@@ -1,0 +1,182 @@
+/**
+ * The numbers around the chart, shown at most once per frame: head, legend, needle, title, the
+ * selected market's own row, and the chart element's data attributes.
+ *
+ * @import { Session } from "./session.js"
+ * @import { ChartView } from "./chart-view.js"
+ * @import { BarClock } from "./bar-clock.js"
+ * @import { MarketList } from "./market-list.js"
+ * @import { Market } from "./types.js"
+ * @import { Place } from "./navigation.js"
+ *
+ * @typedef {object} FiguresParts
+ * @property {Session} session
+ * @property {ChartView} chart
+ * @property {BarClock} clock
+ * @property {MarketList} list
+ * @property {() => number} now_s
+ */
+
+import { certainty } from "./candles.js";
+import { byId, setText } from "./element.js";
+import { Head } from "./head.js";
+import { Legend } from "./legend.js";
+import { formatPrice } from "./numbers.js";
+import { formatClock, formatCountdown, formatMoment } from "./times.js";
+
+const NAME = "Chart appliance";
+
+export class Figures {
+  #parts;
+  #root = byId("chart");
+  #clockNode = byId("clock");
+  #legend = new Legend(byId("legend"), byId("legend-volume"));
+  #head = new Head({
+    root: byId("head"),
+    price: byId("price"),
+    change: byId("change"),
+    range: byId("range"),
+    rangeLow: byId("range-low"),
+    rangeHigh: byId("range-high"),
+    ruler: byId("ruler"),
+    stats: byId("stats"),
+  });
+  /** The bar under the crosshair. */
+  /** @type {number | null} */
+  #pointed = null;
+  #isScheduled = false;
+  #lastCertainty = "";
+  /** Since when nothing new has come, or null. */
+  /** @type {number | null} */
+  #staleSince_s = null;
+
+  /** @param {FiguresParts} parts */
+  constructor(parts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * @param {Place} place
+   * @param {Market | undefined} market
+   */
+  showPlace({ symbol, interval }, market) {
+    this.#root.dataset.symbol = symbol;
+    this.#root.dataset.interval = interval;
+    this.#pointed = null;
+    byId("picker-symbol").textContent = symbol;
+    byId("picker-name").textContent = describe(market, symbol);
+  }
+
+  /** Everything that follows the last price. */
+  show() {
+    const { session, list, chart } = this.#parts;
+    const { market, subject } = session;
+    if (market) {
+      this.#head.show(market, subject.decimals);
+      list.refresh(market);
+    }
+    this.#head.setAge(this.#age());
+    const price = market?.current_price ?? subject.store.last?.close;
+    if (price === undefined) return;
+    const label = formatPrice(price, subject.decimals);
+    chart.annotate({ label });
+    document.title = `${label} ${session.feed.symbol} · ${NAME}`;
+  }
+
+  #age() {
+    return this.#staleSince_s === null ? "" : formatMoment(this.#staleSince_s, this.#parts.now_s());
+  }
+
+  /** Bars have changed; the numbers follow with the next frame. */
+  barsChanged() {
+    this.#describeBars();
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    requestAnimationFrame(() => {
+      this.#isScheduled = false;
+      this.show();
+      this.#showLegend();
+    });
+  }
+
+  #describeBars() {
+    const { store } = this.#parts.session.feed;
+    this.#root.dataset.bars = String(store.length);
+    this.#root.dataset.lastTime = String(store.last?.time ?? "");
+    this.#root.dataset.lastClose = String(store.last?.close ?? "");
+  }
+
+  #showLegend() {
+    const { subject } = this.#parts.session;
+    const pointed = this.#pointed === null ? undefined : subject.store.at(this.#pointed);
+    const bar = pointed ?? subject.store.last;
+    if (bar) this.#legend.show(subject, bar, this.#parts.now_s());
+  }
+
+  /** @param {number | null} time_s of the bar under the crosshair */
+  point(time_s) {
+    if (time_s === this.#pointed) return;
+    this.#pointed = time_s;
+    this.#showLegend();
+  }
+
+  sentence() {
+    return this.#legend.sentence();
+  }
+
+  /** Each second: clocks, countdown, and a bar that has just closed. */
+  tick() {
+    const { session, chart, clock, now_s } = this.#parts;
+    const now = now_s();
+    setText(this.#clockNode, `${formatClock(now)} UTC`);
+    if (!session.feed.symbol) return;
+    const left = clock.tick(session.feed.interval, now);
+    chart.annotate({ note: this.#staleSince_s === null ? formatCountdown(left) : "no data" });
+    this.#noticeClosing(now);
+  }
+
+  /** A bar closes by the clock, even when no message says so. @param {number} now_s */
+  #noticeClosing(now_s) {
+    const { session, chart } = this.#parts;
+    const { store, interval } = session.feed;
+    if (!store.last) return;
+    const state = `${store.last.time} ${certainty(store.last, interval, now_s)}`;
+    if (state === this.#lastCertainty) return;
+    this.#lastCertainty = state;
+    chart.touch(store.length - 1);
+    this.#showLegend();
+  }
+
+  /** @param {number | null} since_s null while data is fresh */
+  setStale(since_s) {
+    const { chart, session } = this.#parts;
+    this.#staleSince_s = since_s;
+    chart.annotate({ isStale: since_s !== null, gap: this.#gap(since_s) });
+    if (session.feed.symbol) this.#head.setAge(this.#age());
+    if (since_s === null) this.show();
+    else chart.annotate({ note: "no data" });
+  }
+
+  /** From the last bar to now there is time without data. @param {number | null} since_s */
+  #gap(since_s) {
+    const { store, step_s, symbol } = this.#parts.session.feed;
+    if (since_s === null || !symbol || !store.last) return null;
+    const from = store.length - 0.5;
+    return { from, to: from + Math.max(1, (this.#parts.now_s() - store.last.time) / step_s - 1) };
+  }
+
+  layOut() {
+    this.#parts.chart.layOut((top) => this.#legend.placeVolume(top));
+  }
+}
+
+/**
+ * @param {Market | undefined} market
+ * @param {string} symbol
+ */
+function describe(market, symbol) {
+  const name = market?.name ?? "";
+  const quote = market?.quote;
+  if (symbol.includes("/") || !quote) return name === symbol ? "" : name;
+  return name ? `${name} / ${quote}` : `/ ${quote}`;
+}

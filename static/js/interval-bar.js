@@ -1,0 +1,59 @@
+/** The row of intervals, with a menu for the rarer ones. */
+
+import { button, element, icon } from "./element.js";
+import { FAVOURITES, intervalWords } from "./intervals.js";
+import { bindMenu } from "./menu.js";
+
+export class IntervalBar {
+  #clock;
+  /** @type {Map<string, HTMLButtonElement>} */
+  #buttons = new Map();
+  #more;
+  #moreLabel = element("span");
+  #selected = "";
+
+  /**
+   * @param {HTMLElement} root
+   * @param {string[]} intervals every interval the server knows
+   * @param {HTMLElement} clock moves to the active button
+   * @param {(interval: string) => void} onChoose
+   */
+  constructor(root, intervals, clock, onChoose) {
+    this.#clock = clock;
+    for (const name of FAVOURITES.filter((name) => intervals.includes(name))) {
+      const node = button(name, () => onChoose(name), "interval");
+      node.title = intervalWords(name);
+      this.#buttons.set(name, node);
+    }
+    this.#more = button("", () => {}, "interval interval-more");
+    this.#more.append(this.#moreLabel, icon("down"));
+    this.#more.setAttribute("aria-label", "More intervals");
+    root.append(...this.#buttons.values(), this.#more);
+    const rest = intervals.filter((name) => !this.#buttons.has(name));
+    bindMenu(this.#more, "More intervals", () =>
+      rest.map((name) => ({
+        label: intervalWords(name),
+        hint: name,
+        kind: /** @type {const} */ ("radio"),
+        isChecked: () => name === this.#selected,
+        choose: () => onChoose(name),
+      })),
+    );
+  }
+
+  /** @param {string} interval */
+  select(interval) {
+    this.#selected = interval;
+    for (const [name, node] of this.#buttons) {
+      node.setAttribute("aria-pressed", String(name === interval));
+    }
+    const isRare = !this.#buttons.has(interval);
+    this.#moreLabel.textContent = isRare ? interval : "";
+    this.#more.setAttribute("aria-pressed", String(isRare));
+    this.#more.setAttribute(
+      "aria-label",
+      isRare ? `${interval}, more intervals` : "More intervals",
+    );
+    (this.#buttons.get(interval) ?? this.#more).append(this.#clock);
+  }
+}

@@ -1,0 +1,16 @@
+/** The page's entry: waits for the font, which canvas text cannot swap later, and starts. */
+
+import { readBootstrap } from "./bootstrap.js";
+import { Dashboard } from "./dashboard.js";
+
+/** A font that does not come must not keep the candles away. */
+const PATIENCE_MS = 300;
+
+const fonts = Promise.all(
+  ["400", "600"].map((weight) => document.fonts.load(`${weight} 12px "IBM Plex Sans Variable"`)),
+);
+await Promise.race([fonts, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+
+const dashboard = new Dashboard(readBootstrap());
+window.__chart = dashboard.inspect();
+dashboard.start();

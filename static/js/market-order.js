@@ -1,0 +1,74 @@
+/** Which markets the list shows, and in what order. */
+
+/**
+ * @import { Market } from "./types.js"
+ *
+ * @typedef {"symbol" | "change" | "price"} SortKey
+ * @typedef {{key: SortKey, descending: boolean} | null} Sort null keeps the server's order
+ */
+
+/** @type {Record<SortKey, (market: Market) => number | string | undefined>} */
+const VALUES = {
+  symbol: (market) => market.symbol,
+  change: (market) => market.price_change_percent_24h,
+  price: (market) => market.current_price,
+};
+
+/**
+ * Symbols that begin with the words come before names that contain them.
+ * @param {readonly Market[]} markets
+ * @param {string} query
+ */
+export function findMarkets(markets, query) {
+  const wanted = query.trim().toLowerCase();
+  if (!wanted) return markets.slice();
+  return markets
+    .map((market) => ({ market, rank: rank(market, wanted) }))
+    .filter(({ rank }) => rank < 3)
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ market }) => market);
+}
+
+/**
+ * @param {Market} market
+ * @param {string} wanted
+ */
+function rank(market, wanted) {
+  const symbol = market.symbol.toLowerCase();
+  if (symbol === wanted) return 0;
+  if (symbol.startsWith(wanted)) return 1;
+  const text = `${symbol} ${market.name ?? ""} ${market.exchange ?? ""}`.toLowerCase();
+  return text.includes(wanted) ? 2 : 3;
+}
+
+/**
+ * Unknown values come last in both directions.
+ * @param {readonly Market[]} markets
+ * @param {Sort} sort
+ */
+export function sortMarkets(markets, sort) {
+  if (!sort) return markets.slice();
+  const valueIn = VALUES[sort.key];
+  const direction = sort.descending ? -1 : 1;
+  return markets.slice().sort((a, b) => {
+    const left = valueIn(a);
+    const right = valueIn(b);
+    if (left === undefined || right === undefined) {
+      return Number(left === undefined) - Number(right === undefined);
+    }
+    if (left === right) return 0;
+    return left < right ? -direction : direction;
+  });
+}
+
+/**
+ * A heading's clicks: its natural direction, the other one, and back to the server's order.
+ * @param {Sort} sort
+ * @param {SortKey} key
+ * @returns {Sort}
+ */
+export function nextSort(sort, key) {
+  const natural = key !== "symbol";
+  if (sort?.key !== key) return { key, descending: natural };
+  return sort.descending === natural ? { key, descending: !natural } : null;
+}

@@ -1,0 +1,62 @@
+/** One row of the market list. */
+
+import { element, svg } from "./element.js";
+import { formatPercent, guessDecimals, UNKNOWN } from "./numbers.js";
+import { percentTone, showPrice } from "./price.js";
+import { sparkline } from "./sparkline.js";
+
+/** @import { Market } from "./types.js" */
+
+const SPARK_WIDTH = 54;
+const SPARK_HEIGHT = 20;
+
+/** Decimals fixed per market, so that its prices line up. @param {Market} market */
+export function decimalsOf(market) {
+  return market.price_decimals ?? guessDecimals(market.current_price);
+}
+
+export class MarketRow {
+  #name = element("span", "market-name");
+  #price = element("span", "market-price");
+  #change = element("span", "market-change");
+  #spark = svg("svg", { class: "spark", viewBox: "-1 -2 58 24", "aria-hidden": "true" });
+  #drawn = "";
+
+  /** @param {string} symbol */
+  constructor(symbol) {
+    const title = element("span", "market-title");
+    title.append(element("span", "market-symbol", symbol), this.#name);
+    const figures = element("span", "market-figures", this.#price, this.#change);
+    this.node = element("a", "market", title, this.#spark, figures);
+    this.node.dataset.symbol = symbol;
+  }
+
+  /** @param {Market} market */
+  show(market) {
+    const isKnown = market.current_price !== undefined;
+    this.#name.textContent = isKnown ? (market.name ?? market.symbol) : "no trades yet";
+    showPrice(this.#price, market.current_price, decimalsOf(market));
+    const change = market.price_change_percent_24h;
+    this.#change.textContent = change === undefined ? "" : formatPercent(change);
+    if (isKnown && change === undefined) this.#change.textContent = UNKNOWN;
+    this.#change.className = `market-change ${percentTone(change)}`;
+    this.#showSpark(market.sparkline ?? [], percentTone(change));
+  }
+
+  /**
+   * @param {number[]} values
+   * @param {string} tone
+   */
+  #showSpark(values, tone) {
+    const key = `${tone} ${values.join()}`;
+    if (key === this.#drawn) return;
+    this.#drawn = key;
+    const line = sparkline(values, SPARK_WIDTH, SPARK_HEIGHT);
+    if (!line) return this.#spark.replaceChildren();
+    this.#spark.replaceChildren(
+      svg("path", { class: "spark-base", d: `M0 ${line.baseline}H${SPARK_WIDTH}` }),
+      svg("path", { d: line.path }),
+      svg("circle", { class: `spark-end ${tone}`, cx: line.end.x, cy: line.end.y, r: 2 }),
+    );
+  }
+}

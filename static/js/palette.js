@@ -1,0 +1,65 @@
+/** The tokens, resolved for the canvas under the theme that holds now. */
+
+import { fade, mix } from "./colour.js";
+
+const TOKENS = /** @type {const} */ ([
+  "plate",
+  "screen",
+  "line",
+  "outline",
+  "grid",
+  "ink",
+  "ink2",
+  "ink3",
+  "up",
+  "down",
+  "warn",
+  "accent",
+  "raised",
+]);
+
+/**
+ * @typedef {Record<typeof TOKENS[number], string>} Tokens
+ * @typedef {{body: string, edge: string, volume: string}} BarColours
+ * @typedef {Tokens & {font: string, crosshair: string, faint: string, bars: Record<"up" | "down", Record<"final" | "open", BarColours>>}} Palette
+ */
+
+/** @returns {Palette} */
+export function readPalette() {
+  // A custom property reads as written; only a real property resolves light-dark().
+  const probe = document.createElement("i");
+  document.body.append(probe);
+  const entries = TOKENS.map((name) => {
+    probe.style.color = `var(--${name})`;
+    return [name, getComputedStyle(probe).color];
+  });
+  const font = getComputedStyle(probe).fontFamily;
+  probe.remove();
+  const tokens = /** @type {Tokens} */ (Object.fromEntries(entries));
+  return {
+    ...tokens,
+    font,
+    crosshair: fade(tokens.ink3, 0.65),
+    faint: mix(tokens.ink, tokens.screen, 0.07),
+    bars: {
+      up: barColours(tokens.up, tokens.screen),
+      down: barColours(tokens.down, tokens.screen),
+    },
+  };
+}
+
+/**
+ * Solid is final, outlined is not yet; opaque, so that the grid does not shine through.
+ * @param {string} hue
+ * @param {string} screen
+ */
+function barColours(hue, screen) {
+  return {
+    final: { body: hue, edge: hue, volume: mix(hue, screen, 0.7) },
+    open: {
+      body: mix(hue, screen, 0.18),
+      edge: mix(hue, screen, 0.76),
+      volume: mix(hue, screen, 0.3),
+    },
+  };
+}

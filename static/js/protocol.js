@@ -1,0 +1,109 @@
+/** What is said on `/ws`: stream names, requests, and events turned into our own shapes. */
+
+/**
+ * @import { Candle, Trade } from "./types.js"
+ *
+ * @typedef {{type: "candle", symbol: string, interval: string, candle: Candle, sentMs: number}} CandleEvent
+ * @typedef {{type: "trade", symbol: string, trade: Trade, sentMs: number}} TradeEvent
+ * @typedef {{type: "answer", id: number, error: string | null}} Answer
+ * @typedef {CandleEvent | TradeEvent | Answer | {type: "other"}} Message
+ */
+
+/** The spelling without punctuation that stream names use. @param {string} symbol */
+export function compactSymbol(symbol) {
+  return symbol.replace(/[^\p{L}\p{N}]/gu, "").toLowerCase();
+}
+
+/**
+ * @param {string} symbol
+ * @param {string} interval
+ */
+export const candleStream = (symbol, interval) => `${compactSymbol(symbol)}@kline_${interval}`;
+
+/** @param {string} symbol */
+export const tradeStream = (symbol) => `${compactSymbol(symbol)}@trade`;
+
+/**
+ * @param {"SUBSCRIBE" | "UNSUBSCRIBE"} method
+ * @param {string[]} params
+ * @param {number} id
+ */
+export const request = (method, params, id) => JSON.stringify({ method, params, id });
+
+/** A question every server answers; its answer's delay is the latency. @param {number} id */
+export const probe = (id) => JSON.stringify({ method: "LIST_SUBSCRIPTIONS", id });
+
+/**
+ * Anything unreadable is "other": one odd message must not end a stream of good ones.
+ * @param {unknown} text
+ * @returns {Message}
+ */
+export function parseMessage(text) {
+  const value = parseJson(text);
+  if (typeof value !== "object" || value === null) return { type: "other" };
+  const body = /** @type {Record<string, any>} */ (value);
+  if (body.e === "kline") return candleEvent(body) ?? { type: "other" };
+  if (body.e === "trade") return tradeEvent(body) ?? { type: "other" };
+  if (typeof body.id === "number") {
+    const error = body.error ? String(body.error.msg ?? "refused") : null;
+    return { type: "answer", id: body.id, error };
+  }
+  return { type: "other" };
+}
+
+/** @param {unknown} text */
+function parseJson(text) {
+  try {
+    return JSON.parse(String(text));
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {Record<string, any>} body
+ * @returns {CandleEvent | null}
+ */
+function candleEvent(body) {
+  const k = body.k;
+  if (typeof k !== "object" || k === null) return null;
+  const candle = {
+    time: Number(k.t) / 1000,
+    open: Number(k.o),
+    high: Number(k.h),
+    low: Number(k.l),
+    close: Number(k.c),
+    volume: Number(k.v ?? 0),
+  };
+  if (!Object.values(candle).every(Number.isFinite)) return null;
+  return {
+    type: "candle",
+    symbol: compactSymbol(String(body.s)),
+    interval: String(k.i),
+    candle: { ...candle, final: k.final !== false, closed: k.x === true },
+    sentMs: Number(body.E),
+  };
+}
+
+/**
+ * @param {Record<string, any>} body
+ * @returns {TradeEvent | null}
+ */
+function tradeEvent(body) {
+  const price = Number(body.p);
+  const size = Number(body.q);
+  const time = Number(body.T) / 1000;
+  if (![price, size, time].every(Number.isFinite)) return null;
+  return {
+    type: "trade",
+    symbol: compactSymbol(String(body.s)),
+    trade: { time, price, size, side: makerSide(body.m), kind: "trade", sequence: String(body.t) },
+    sentMs: Number(body.E),
+  };
+}
+
+/** When the buyer was the maker, the one who acted sold. @param {unknown} buyerIsMaker */
+function makerSide(buyerIsMaker) {
+  if (typeof buyerIsMaker !== "boolean") return null;
+  return buyerIsMaker ? "sell" : "buy";
+}

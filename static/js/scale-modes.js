@@ -1,0 +1,18 @@
+/** Log and percent: each button turns its scale on, and off again. */
+
+/** @typedef {"normal" | "log" | "percent"} ScaleMode */
+
+/**
+ * @param {HTMLElement} root
+ * @param {(mode: ScaleMode) => void} onChange
+ */
+export function bindScaleModes(root, onChange) {
+  const buttons = [...root.querySelectorAll("button")];
+  root.addEventListener("click", ({ target }) => {
+    const pressed = buttons.find((node) => node.contains(/** @type {Node} */ (target)));
+    if (!pressed) return;
+    const isOn = pressed.getAttribute("aria-pressed") !== "true";
+    for (const node of buttons) node.setAttribute("aria-pressed", String(isOn && node === pressed));
+    onChange(isOn ? /** @type {ScaleMode} */ (pressed.dataset.mode) : "normal");
+  });
+}

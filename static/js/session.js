@@ -1,0 +1,196 @@
+/**
+ * One reader's session: which market and interval are open, and what flows between feed, stream
+ * and the panels because of it. Everything it uses is handed in by dashboard.js.
+ *
+ * @import { Api } from "./api.js"
+ * @import { Panels } from "./dashboard.js"
+ * @import { Bootstrap, Market, Trade } from "./types.js"
+ * @import { Place } from "./navigation.js"
+ * @import { CandleEvent, TradeEvent } from "./protocol.js"
+ * @import { Stream } from "./stream.js"
+ * @import { View } from "./viewport.js"
+ */
+
+import { candlesFromColumns } from "./candles.js";
+import { Feed } from "./feed.js";
+import { intervalSeconds } from "./intervals.js";
+import { withPrice } from "./live-market.js";
+import { decimalsOf } from "./market-row.js";
+import { candleStream, compactSymbol, tradeStream } from "./protocol.js";
+
+const TAPE_TRADES = 100;
+/** What a screen can show at most; reading further back for it would be in vain. */
+const MOST_VISIBLE_BARS = 1500;
+/** Older bars are asked for while this many are still left of the view. */
+const MARGIN_BARS = 100;
+const RETRY_OLDER_MS = 5_000;
+
+export class Session {
+  #api;
+  #panels;
+  #stream;
+  #now_s;
+  #olderBlockedUntilMs = 0;
+  /** @type {Market | undefined} the last answer for the open market */
+  #market;
+
+  /**
+   * @param {{api: Api, panels: Panels, stream: () => Stream, now_s: () => number}} parts
+   */
+  constructor({ api, panels, stream, now_s }) {
+    this.#api = api;
+    this.#panels = panels;
+    this.#stream = stream;
+    this.#now_s = now_s;
+    this.feed = new Feed({
+      api,
+      onBar: (index) => this.#barChanged(index),
+      onReset: () => this.#barsReset(),
+    });
+  }
+
+  get subject() {
+    const { store, interval } = this.feed;
+    return { store, interval, decimals: this.#decimals };
+  }
+
+  get #decimals() {
+    const fallback = { symbol: this.feed.symbol, current_price: this.feed.store.last?.close ?? 0 };
+    return decimalsOf(this.#market ?? fallback);
+  }
+
+  /** The open market with its last price, as far as it is known. */
+  get market() {
+    const price = this.feed.store.last?.close;
+    const market = this.#market;
+    return market && price !== undefined ? withPrice(market, price) : market;
+  }
+
+  /** Shows what the page came with. @param {Bootstrap} bootstrap */
+  adopt({ symbol, interval, candles, trades, markets }) {
+    if (symbol === null) return this.#panels.showEmptyStore();
+    this.feed.adopt(symbol, interval, candlesFromColumns(candles));
+    this.showMarkets(markets);
+    this.#panels.showPlace({ symbol, interval }, this.#market);
+    this.#panels.tape.show(trades, this.#decimals);
+    this.#subscribe();
+    this.#showBars(null);
+  }
+
+  /** @param {Place} place */
+  async open({ symbol, interval }) {
+    const isOther = symbol !== this.feed.symbol;
+    const view = this.#viewFor(isOther);
+    this.#panels.state.loading();
+    const loaded = this.feed.open(symbol, interval, this.#from(view, interval));
+    this.#market = this.#panels.list.find(symbol);
+    this.#panels.showPlace({ symbol, interval }, this.#market);
+    this.#panels.showFigures();
+    this.#subscribe();
+    if (isOther) void this.loadTrades();
+    try {
+      if (await loaded) this.#showBars(view);
+    } catch (error) {
+      this.#panels.state.error(reason(error), () => this.open({ symbol, interval }));
+    }
+  }
+
+  /** Another market follows now, unless the reader is looking at the past. @param {boolean} isOther */
+  #viewFor(isOther) {
+    const view = this.#panels.chart.view();
+    return isOther && view?.to === null ? null : view;
+  }
+
+  /**
+   * @param {View | null} view
+   * @param {string} interval
+   */
+  #from(view, interval) {
+    const now = this.#now_s();
+    if (!view) return now;
+    const oldest = now - MOST_VISIBLE_BARS * intervalSeconds(interval);
+    return view.to === null ? Math.max(view.from, oldest) : view.from;
+  }
+
+  #subscribe() {
+    const { symbol, interval } = this.feed;
+    this.#stream().want([candleStream(symbol, interval), tradeStream(symbol)]);
+  }
+
+  async loadTrades() {
+    const { symbol } = this.feed;
+    if (!symbol) return;
+    try {
+      const trades = await this.#api.fetchTrades(symbol, TAPE_TRADES);
+      if (symbol === this.feed.symbol) this.#panels.tape.show(trades, this.#decimals);
+    } catch (error) {
+      if (symbol !== this.feed.symbol) return;
+      this.#panels.tape.error(reason(error), () => this.loadTrades());
+    }
+  }
+
+  /** @param {Market[]} markets */
+  showMarkets(markets) {
+    this.#panels.list.show(markets);
+    this.#market = this.#panels.list.find(this.feed.symbol) ?? this.#market;
+    if (this.feed.symbol) this.#panels.showFigures();
+  }
+
+  /** @param {CandleEvent | TradeEvent} event */
+  receive(event) {
+    if (event.type === "candle") this.feed.receive(event);
+    else if (!document.hidden && event.symbol === compactSymbol(this.feed.symbol)) {
+      this.#panels.tape.add(event.trade);
+    }
+  }
+
+  /** After a loss or a hidden tab: bars and trades that were missed. */
+  async catchUp() {
+    try {
+      await Promise.all([this.feed.resume(), this.loadTrades()]);
+    } catch {
+      // Bars on screen stay; the next return of the stream asks again.
+    }
+  }
+
+  /** @param {{from: number} | null} range bar numbers in sight */
+  async readOlder(range) {
+    if (!range || range.from > MARGIN_BARS || performance.now() < this.#olderBlockedUntilMs) return;
+    try {
+      await this.feed.older();
+    } catch {
+      this.#olderBlockedUntilMs = performance.now() + RETRY_OLDER_MS;
+      this.#panels.announce("Older bars did not load; scrolling on tries again.");
+    }
+  }
+
+  /** @param {View | null} view */
+  #showBars(view) {
+    const { store, symbol } = this.feed;
+    if (store.length) this.#panels.state.ready();
+    else this.#panels.state.emptyMarket(symbol);
+    this.#panels.chart.show(this.subject, view);
+    this.#panels.showFigures();
+    this.#panels.barsChanged();
+  }
+
+  #barsReset() {
+    if (this.feed.store.length) this.#panels.state.ready();
+    this.#panels.chart.redrawAll();
+    this.#panels.barsChanged();
+  }
+
+  /** @param {number} index */
+  #barChanged(index) {
+    // The first bar of an empty market is the chart's beginning.
+    if (this.feed.store.length === 1) return this.#showBars(null);
+    // The bar before is closed by the one after it, whether or not a message said so.
+    this.#panels.chart.touch(Math.max(0, index - 1));
+    this.#panels.barsChanged();
+  }
+}
+
+/** @param {unknown} error */
+function reason(error) {
+  return error instanceof Error ? error.message : String(error);
+}

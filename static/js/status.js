@@ -1,0 +1,96 @@
+/**
+ * The honest status: gathers what the stream, the server's report and the clock say, and shows
+ * it in pill, banner, strip and on the chart element.
+ *
+ * @import { Api } from "./api.js"
+ * @import { Health } from "./types.js"
+ * @import { Stream, StreamState } from "./stream.js"
+ * @import { Connection } from "./connection.js"
+ */
+
+import { describeConnection } from "./connection.js";
+
+const POLL_MS = 10_000;
+/** While history is being made the numbers move fast. */
+const POLL_BUSY_MS = 2_000;
+
+/**
+ * @typedef {object} StatusOptions
+ * @property {Api} api
+ * @property {Health} health as the page came with it
+ * @property {() => Stream} stream
+ * @property {(facts: {connection: Connection, health: Health | null, lostFor_s: number}) => void} onStatus
+ * @property {(health: Health) => void} onHealth
+ */
+
+export class Status {
+  #options;
+  /** @type {Health | null} */
+  #health;
+  /** @type {StreamState} */
+  #state = "connecting";
+  /** @type {number | null} */
+  #latencyMs = null;
+  #lostMs = 0;
+
+  /** @param {StatusOptions} options */
+  constructor(options) {
+    this.#options = options;
+    this.#health = options.health;
+    options.onHealth(options.health);
+    this.#schedulePoll();
+  }
+
+  /** Since when nothing new can have come, in seconds of age; 0 while connected. */
+  get lostFor_s() {
+    return this.#lostMs ? (performance.now() - this.#lostMs) / 1000 : 0;
+  }
+
+  /** @param {StreamState} state */
+  setStream(state) {
+    if (state === "live") this.#lostMs = 0;
+    else if (state === "reconnecting" && !this.#lostMs) this.#lostMs = performance.now();
+    this.#state = state;
+    this.show();
+  }
+
+  /** @param {number} ms */
+  setLatency(ms) {
+    this.#latencyMs = ms;
+    this.show();
+  }
+
+  show() {
+    const connection = describeConnection({
+      stream: this.#state,
+      health: this.#health,
+      lostMs: this.#lostMs,
+      nextAttemptMs: this.#options.stream().nextAttemptMs,
+      latencyMs: this.#latencyMs,
+      nowMs: performance.now(),
+    });
+    const lostFor_s = this.lostFor_s;
+    this.#options.onStatus({ connection, health: this.#health, lostFor_s });
+  }
+
+  async poll() {
+    try {
+      this.#health = await this.#options.api.fetchHealth();
+      this.#options.onHealth(this.#health);
+    } catch {
+      // The stream notices a lost server sooner; the last report stays until the next one.
+    }
+    this.show();
+  }
+
+  #schedulePoll() {
+    const isBusy = this.#health?.parts?.some((part) => part.state === "seeding");
+    setTimeout(
+      async () => {
+        if (!document.hidden) await this.poll();
+        this.#schedulePoll();
+      },
+      isBusy ? POLL_BUSY_MS : POLL_MS,
+    );
+  }
+}

@@ -1,0 +1,68 @@
+/** One row of the tape. */
+
+import { element, svg } from "./element.js";
+import { formatSize } from "./numbers.js";
+import { showPrice } from "./price.js";
+import { formatClock, formatDate } from "./times.js";
+
+/**
+ * @import { Trade } from "./types.js"
+ * @import { Weight } from "./trade-weight.js"
+ */
+
+const TRIANGLES = { buy: "M.5 7h7L4 1z", sell: "M.5 1h7L4 7z" };
+const WORDS = /** @type {Record<string, string>} */ ({ liquidation: "liq" });
+const TONES = { buy: "up", sell: "down" };
+
+/**
+ * @param {Trade} trade
+ * @param {number} decimals
+ * @param {Weight} weight
+ */
+export function tapeRow(trade, decimals, weight) {
+  const row = element("li", "trade", sideNode(trade), priceNode(trade, decimals));
+  row.append(sizeNode(trade), timeNode(trade));
+  row.dataset.weight = weight;
+  if (trade.final === false) row.dataset.certainty = "provisional";
+  if (trade.kind === "liquidation") row.dataset.liquidation = "";
+  return row;
+}
+
+/** @param {Trade} trade */
+function sideNode({ side }) {
+  if (!side) return element("span");
+  const triangle = svg("path", { d: TRIANGLES[side] });
+  const node = svg("svg", { class: `trade-side ${TONES[side]}`, viewBox: "0 0 8 8" }, triangle);
+  node.setAttribute("role", "img");
+  node.setAttribute("aria-label", side);
+  return node;
+}
+
+/**
+ * @param {Trade} trade
+ * @param {number} decimals
+ */
+function priceNode({ side, price }, decimals) {
+  const node = element("span", side ? TONES[side] : "");
+  showPrice(node, price, decimals);
+  return node;
+}
+
+/** @param {Trade} trade */
+function sizeNode({ size, kind }) {
+  const word = WORDS[kind];
+  return element(
+    "span",
+    "trade-size",
+    word ? element("span", "trade-kind", word) : null,
+    formatSize(size),
+  );
+}
+
+/** @param {Trade} trade */
+function timeNode({ time, transaction_hash: hash }) {
+  const node = element("time", "trade-time", formatClock(time));
+  node.dateTime = new Date(time * 1000).toISOString();
+  node.title = hash ? `${formatDate(time)}, transaction ${hash}` : formatDate(time);
+  return node;
+}

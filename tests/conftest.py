@@ -1,0 +1,65 @@
+"""What tests share: a store on a directory of its own, and a clock that stands still."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from appliance.datafeed import Datafeed
+from appliance.ingest import Ingest
+from appliance.metrics import Metrics
+from appliance.model import Commit
+from appliance.settings import Settings
+from appliance.store.store import Store
+
+NOW = 1_750_000_000
+"""2025-06-15 15:06:40 UTC, the time of every test."""
+
+
+@dataclass(repr=False)
+class Opened:
+    """A store that runs, and the commits it has published."""
+
+    store: Store
+    metrics: Metrics
+    commits: list[Commit] = field(default_factory=list)
+
+    def datafeed(self) -> Datafeed:
+        """Return a datafeed whose clock stands at NOW."""
+        return Datafeed(
+            self.store.reader, self.store.writer, self.store.catalogue, clock=lambda: NOW
+        )
+
+    def ingest(self) -> Ingest:
+        """Return an ingest that writes to this store; call it on an event loop."""
+        ingest = Ingest(self.metrics)
+        ingest.open(self.store.writer)
+        return ingest
+
+
+Opener = Callable[[], Opened]
+
+
+@pytest.fixture
+def open_store(tmp_path: Path) -> Iterator[Opener]:
+    """Open the same store again and again; what is open at the end is closed."""
+    opened: list[Opened] = []
+
+    def open_it() -> Opened:
+        metrics = Metrics()
+        commits: list[Commit] = []
+        store = Store(Settings(data_dir=tmp_path), metrics, commits.append)
+        store.open()
+        opened.append(Opened(store, metrics, commits))
+        return opened[-1]
+
+    yield open_it
+    for each in opened:
+        each.store.close()
+
+
+@pytest.fixture
+def opened(open_store: Opener) -> Opened:
+    """Return an empty store that runs."""
+    return open_store()

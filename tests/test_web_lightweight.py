@@ -1,0 +1,165 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from tests.web_server import MINUTE_0, Web, serving
+
+API = "/api/lightweight"
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[Web]:
+    with serving() as running:
+        yield running
+
+
+def golden(name: str) -> Any:
+    return msgspec.json.decode((GOLDEN / f"{name}.json").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("lightweight_ohlcv", "/ohlcv?symbol=GOLD"),
+        ("lightweight_columns", "/ohlcv?symbol=gold&format=columns&limit=2"),
+        ("lightweight_markets", "/markets"),
+        ("lightweight_market", "/markets/WETH%2FUSDC"),
+        ("lightweight_trades", "/trades?symbol=GOLD"),
+    ],
+)
+def test_answers_are_golden(web: Web, name: str, path: str) -> None:
+    """The whole body, key by key: numbers that are not known are absent."""
+    answer = web.ask(API + path)
+    assert answer.status == 200
+    assert golden(name) == answer.json
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "message"),
+    [
+        ("/ohlcv", "symbol", "symbol must be given"),
+        ("/ohlcv?symbol=GOLD&from=abc", "from", "from must be unix seconds, was 'abc'"),
+        ("/ohlcv?symbol=GOLD&from=9&to=3", "from", "from must be at most to, was 9 with to 3"),
+        (
+            "/ohlcv?symbol=GOLD&timeframe=x",
+            "timeframe",
+            "timeframe must be a number and one of s m h d w M, like 1m or 4h, was 'x'",
+        ),
+        (
+            "/ohlcv?symbol=GOLD&limit=0",
+            "limit",
+            "limit must be a whole number from 1 to 10,000, was '0'",
+        ),
+        ("/ohlcv?symbol=GOLD&fill=x", "fill", "fill must be one of none, previous, was 'x'"),
+        (
+            "/trades?symbol=GOLD&before=x",
+            "before",
+            "before must be the sequence of a trade, was 'x'",
+        ),
+        ("/markets?order=up", "order", "order must be one of desc, asc, was 'up'"),
+    ],
+)
+def test_errors_name_field_value_and_cure(web: Web, path: str, field: str, message: str) -> None:
+    answer = web.ask(API + path)
+    error = {"code": "bad_request", "message": message, "field": field}
+    assert (400, {"success": False, "error": error}) == (answer.status, answer.json)
+
+
+def test_unknown_symbols_are_not_found(web: Web) -> None:
+    answer = web.ask(f"{API}/ohlcv?symbol=nope")
+    assert (404, "unknown_symbol") == (answer.status, answer.json["error"]["code"])
+    assert web.ask(f"{API}/markets/nope").status == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "has_more", "next_to"),
+    [
+        ("limit=2", True, MINUTE_0 + 60),
+        ("limit=3", False, None),
+        (f"limit=1&from={MINUTE_0 + 60}", True, MINUTE_0 + 300),
+        (f"from={MINUTE_0 + 60}", False, None),
+        (f"limit=5&from={MINUTE_0}&fill=previous", True, MINUTE_0 + 60),
+    ],
+)
+def test_pages_say_where_the_next_one_is(
+    web: Web, query: str, has_more: bool, next_to: int | None
+) -> None:
+    """Bars before an asked `from` are not more of the same."""
+    meta = web.ask(f"{API}/ohlcv?symbol=GOLD&{query}").json["meta"]
+    assert (has_more, next_to) == (meta["has_more"], meta["next_to"])
+
+
+def test_holes_are_filled_when_asked(web: Web) -> None:
+    """With the close before the hole, and no volume."""
+    bars = web.ask(f"{API}/ohlcv?symbol=GOLD&fill=previous").json["data"]
+    assert [MINUTE_0 + 60 * i for i in range(6)] == [bar["time"] for bar in bars]
+    flat = {"open": 11.5, "high": 11.5, "low": 11.5, "close": 11.5, "volume": 0.0}
+    assert {"time": MINUTE_0 + 120, **flat} == bars[2]
+
+
+def test_filling_a_hole_of_years_is_bounded(web: Web) -> None:
+    """A second-by-second fill of it would be a billion bars."""
+    web.datafeed.candle_times = (1_000_000_000, 1_700_000_000)
+    bars = web.ask(f"{API}/ohlcv?symbol=GOLD&timeframe=1s&fill=previous&limit=100").json["data"]
+    web.datafeed.candle_times = (MINUTE_0, MINUTE_0 + 60, MINUTE_0 + 300)
+    assert [1_700_000_000 - 99 + i for i in range(100)] == [bar["time"] for bar in bars]
+
+
+@pytest.mark.parametrize(
+    ("query", "symbols"),
+    [
+        ("", ["GOLD", "TINY", "WETH/USDC"]),
+        ("sort=symbol", ["GOLD", "TINY", "WETH/USDC"]),
+        ("sort=symbol&order=desc", ["WETH/USDC", "TINY", "GOLD"]),
+        ("sort=current_price&order=asc", ["TINY", "GOLD", "WETH/USDC"]),
+        ("sort=current_price&limit=1&offset=1", ["TINY"]),
+        ("query=weth", ["WETH/USDC"]),
+        ("query=nothing-like-it", []),
+        ("offset=100", []),
+    ],
+)
+def test_markets_are_found_sorted_and_paged(web: Web, query: str, symbols: list[str]) -> None:
+    """A market whose number is not known comes last, whatever the direction."""
+    body = web.ask(f"{API}/markets?{query}").json
+    assert symbols == [row["symbol"] for row in body["data"]]
+    assert len(symbols) == body["meta"]["count"]
+
+
+def test_trades_are_paged_by_sequence(web: Web) -> None:
+    """Sequences are strings: a double does not hold them."""
+    rows = web.ask(f"{API}/trades?symbol=GOLD&limit=1").json["data"]
+    older = web.ask(f"{API}/trades?symbol=GOLD&before={rows[0]['sequence']}").json["data"]
+    assert [r["sequence"] for r in rows + older] == ["1000000000000001", "1000000000000000"]
+    assert [r["side"] for r in rows + older] == [None, "buy"]
+
+
+@effort(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    route=st.sampled_from(["ohlcv", "markets", "trades", "markets/x", "x"]),
+    query=st.dictionaries(
+        st.sampled_from(
+            ["symbol", "timeframe", "from", "to", "limit", "fill", "format", "sort", "order"]
+            + ["offset", "before", "query"]
+        ),
+        st.one_of(
+            st.text(max_size=20),
+            st.integers().map(str),
+            st.sampled_from(["GOLD", "1s", "7m", "10M", "previous", "columns", "symbol"]),
+        ),
+    ),
+)
+def test_no_query_breaks_a_route(web: Web, route: str, query: dict[str, str]) -> None:
+    response = web.pool.request(
+        "GET", f"http://127.0.0.1:{web.port}{API}/{route}", fields=query, retries=False
+    )
+    assert response.status in (200, 400, 404)
+    body = msgspec.json.decode(response.data)
+    assert body["success"] == (response.status == 200)
+    assert response.status == 200 or body["error"]["message"]

@@ -1,0 +1,255 @@
+"""A real server on a free port, whose parts below the web are fakes that tests can look into."""
+
+import asyncio
+import itertools
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import urllib3
+from sanic import Sanic
+
+from appliance.datafeed import History, Summary, TradeRow
+from appliance.interval import Interval
+from appliance.metrics import Metrics
+from appliance.model import Candles, Market, MarketId, MarketSpec, Receipt
+from appliance.settings import ApiKey, Settings
+from appliance.status import PartState, StatusReport
+from appliance.store.catalogue import Catalogue
+from appliance.web import admin, answers, dashboard, lightweight, ops, security, trades, udf
+from appliance.web.parts import Parts
+
+KEY = "write-key-0123456789"
+ADMIN_TOKEN = "admin-token-0123456789"
+MINUTE_0 = 1_700_000_040  # a multiple of 60
+GOLD = Market(
+    MarketId(1),
+    MarketSpec("GOLD", name="Gold", exchange="TEST", base="GOLD", quote="USD", price_decimals=2),
+)
+WETH = Market(
+    MarketId(2),
+    MarketSpec(
+        "WETH/USDC",
+        exchange="DEX",
+        chain_id=1,
+        contract="0x" + "ab" * 20,
+        base="WETH",
+        quote="USDC",
+        order="chain",
+        price_decimals=4,
+    ),
+)
+TINY = Market(
+    MarketId(3), MarketSpec("TINY", exchange="TEST", base="TINY", quote="USD", price_decimals=8)
+)
+_names = itertools.count()
+
+
+@dataclass
+class FakeDatafeed:
+    """Holds three one-minute candles and two trades of GOLD, and a price of TINY."""
+
+    failure: Exception | None = None
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+    candle_times: tuple[int, ...] = (MINUTE_0, MINUTE_0 + 60, MINUTE_0 + 300)
+
+    async def candles(  # noqa: PLR0913 - the signature of the real one
+        self,
+        market: Market,
+        interval: Interval,
+        from_time: int | None,
+        to_time: int,
+        countback: int = 0,
+        limit: int = 10_000,
+        older: bool = False,
+    ) -> History:
+        if self.failure:
+            raise self.failure
+        self.asked.append((market.symbol, interval.name, from_time, to_time, countback, limit))
+        below = [t for t in self._times(market) if t < to_time]
+        inside = [t for t in below if from_time is not None and t >= from_time]
+        kept = below[-max(len(inside), countback) :] if inside or countback else []
+        kept = kept[-limit:]
+        before = [t for t in below if not kept or t < kept[0]]
+        asked = older or not kept
+        return History(_candles(kept), before[-1] if before and asked else None)
+
+    def _times(self, market: Market) -> tuple[int, ...]:
+        return self.candle_times if market.symbol == "GOLD" else ()
+
+    async def summaries(self, markets: Sequence[Market]) -> dict[int, Summary]:
+        if self.failure:
+            raise self.failure
+        known = {
+            1: Summary(10.5, 0.5, 5.0, 10.0, 11.0, 9.0, 3.5, 36.75, 2, None, [10.0, 10.5], 0),
+            3: Summary(0.00000123),
+        }
+        return {m.id: known[m.id] for m in markets if m.id in known}
+
+    async def trades(
+        self, market: Market, limit: int, before: int | None = None
+    ) -> list[TradeRow]:
+        rows = [
+            TradeRow((MINUTE_0 + i) * 10**6 + 5, 10**15 + i, 10.0 + i, 1.5, 15.0, side, "trade", *x)
+            for i, side, x in ((1, "", (1, 7, "0xabc", "t1")), (0, "buy", (0, 0, "", "")))
+        ]
+        wanted = [row for row in rows if before is None or row.sequence < before]
+        return wanted[:limit] if market.symbol == "GOLD" else []
+
+
+def _candles(times: Sequence[int]) -> Candles:
+    count = range(len(times))
+    return Candles(
+        list(times),
+        [10.0 + i for i in count],
+        [11.0 + i for i in count],
+        [9.0 + i for i in count],
+        [10.5 + i for i in count],
+        [1.25 for _ in count],
+    )
+
+
+@dataclass
+class FakeIngest:
+    """Keeps what is submitted."""
+
+    failure: Exception | None = None
+    submissions: list[tuple[pa.Table, tuple[MarketSpec, ...], str]] = field(default_factory=list)
+
+    async def submit(self, table: pa.Table, markets: Sequence[MarketSpec], source: str) -> Receipt:
+        if self.failure:
+            raise self.failure
+        self.submissions.append((table, tuple(markets), source))
+        return Receipt(table.num_rows, 0)
+
+
+@dataclass
+class FakeStatus:
+    """Reports what it is told to."""
+
+    ready: bool = True
+
+    async def report(self) -> StatusReport:
+        state = PartState("store", "ok") if self.ready else PartState("store", "failing", "gone")
+        return StatusReport(self.ready, False, 5, 1.5, 0, [state])
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+
+@dataclass
+class Web:
+    """A running server and its fakes."""
+
+    port: int
+    parts: Parts
+    datafeed: FakeDatafeed
+    ingest: FakeIngest
+    status: FakeStatus
+    pool: urllib3.PoolManager = field(
+        default_factory=lambda: urllib3.PoolManager(retries=False, timeout=10)
+    )
+
+    def ask(self, path: str, method: str = "GET", body: Any = None, **headers: str) -> Answer:
+        url = f"http://127.0.0.1:{self.port}{path}"
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        response = self.pool.request(method, url, body=body, headers=sent, redirect=False)
+        return Answer(response.status, response.headers, response.data)
+
+    def raw(self, request: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            received = b""
+            while chunk := connection.recv(65_536):
+                received += chunk
+        return received
+
+
+@contextmanager
+def serving(**changes: Any) -> Iterator[Web]:
+    """Serve the web over fakes; `changes` are settings other than a test's defaults."""
+    settings = replace(Settings(api_keys=(ApiKey(KEY, "write"),), max_request_size=100_000))
+    datafeed, ingest, status = FakeDatafeed(), FakeIngest(), FakeStatus()
+    parts = Parts(
+        settings=replace(settings, **changes),
+        metrics=Metrics(),
+        catalogue=Catalogue([GOLD, WETH, TINY]),
+        datafeed=datafeed,  # type: ignore[arg-type]
+        ingest=ingest,  # type: ignore[arg-type]
+        live=None,  # type: ignore[arg-type]
+        hub=None,  # type: ignore[arg-type]
+        status=status,  # type: ignore[arg-type]
+        admin_token=ADMIN_TOKEN,
+        instance="instance-1",
+    )
+    with running(application(parts)) as port:
+        web = Web(port, parts, datafeed, ingest, status)
+        try:
+            yield web
+        finally:
+            web.pool.clear()
+
+
+def application(parts: Parts) -> Sanic[Any, Any]:
+    Sanic.test_mode = True
+    app: Sanic[Any, Any] = Sanic(f"web-{next(_names)}", configure_logging=False)
+    app.config.MOTD = False
+    app.config.ACCESS_LOG = False
+    answers.install(app, parts)
+    security.install(app, parts)
+    for module in (udf, lightweight, trades, admin, ops, dashboard):
+        app.blueprint(module.blueprint(parts))
+    return app
+
+
+@contextmanager
+def running(app: Sanic[Any, Any]) -> Iterator[int]:
+    """Run `app` on its own thread and loop; yield the port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    loop = asyncio.new_event_loop()
+    ready, done = threading.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        server = await app.create_server(sock=listener, return_asyncio_server=True)
+        assert server is not None
+        await server.startup()
+        await server.before_start()
+        await server.after_start()
+        ready.set()
+        await done.wait()
+        await server.before_stop()
+        server.close()
+        for connection in list(server.connections):
+            connection.abort()
+        await asyncio.sleep(0)  # lets the transports tell their protocols
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await server.after_stop()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), name="web")
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join(10)
+        loop.close()
