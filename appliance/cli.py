@@ -12,11 +12,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from appliance import __version__, logs, settings
 from appliance.errors import ApplianceError, BadRequest
 from appliance.settings import Settings
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 log = logging.getLogger(__name__)
 EXIT_REFUSED: Final = 2
@@ -51,11 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
 def _command(
-    commands: Commands, name: str, help: str, run: Callable[[Settings, argparse.Namespace], int]
+    commands: "Commands", name: str, help: str, run: Callable[[Settings, argparse.Namespace], int]
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=help, description=help)
     parser.set_defaults(command=run)
@@ -81,7 +81,7 @@ def _print(text: str) -> None:
 # -- serve --
 
 
-def _serve_parser(commands: Commands) -> None:
+def _serve_parser(commands: "Commands") -> None:
     parser = _command(commands, "serve", "Run the appliance.", _serve)
     for field in ("bind_host", "port"):
         _add_flag(parser, field)
@@ -104,7 +104,7 @@ def _serve(values: Settings, options: argparse.Namespace) -> int:
 # -- get --
 
 
-def _get_parser(commands: Commands) -> None:
+def _get_parser(commands: "Commands") -> None:
     parser = _command(commands, "get", "Answer one GET request, without a socket.", _get)
     parser.add_argument("path", metavar="PATH", help="Like /api/tradingview/config.")
 
@@ -127,7 +127,7 @@ def _get(values: Settings, options: argparse.Namespace) -> int:
 # -- settings --
 
 
-def _settings_parser(commands: Commands) -> None:
+def _settings_parser(commands: "Commands") -> None:
     _command(commands, "settings", "Print all settings and their values.", _settings)
 
 
@@ -144,7 +144,7 @@ def _settings(values: Settings, options: argparse.Namespace) -> int:
 # -- import --
 
 
-def _import_parser(commands: Commands) -> None:
+def _import_parser(commands: "Commands") -> None:
     help_text = "Import trades, or raw contract logs, from a CSV, NDJSON or Parquet file."
     parser = _command(commands, "import", help_text, _import)
     parser.add_argument("file", metavar="FILE", type=Path)
@@ -157,7 +157,9 @@ def _import_parser(commands: Commands) -> None:
         help="Which column holds a field of the trades (repeatable); others are guessed.",
     )
     raw = parser.add_argument_group("raw logs")
-    raw.add_argument("--preset", metavar="NAME", help="vamm, simple-vamm, uniswap-v3, or a .toml file.")
+    raw.add_argument(
+        "--preset", metavar="NAME", help="vamm, simple-vamm, uniswap-v3, or your .toml file."
+    )
     raw.add_argument("--address", metavar="0x…", default="", help="The contract of all logs.")
     raw.add_argument(
         "--decimals", metavar="D0,D1", default="18,18", help="Decimals of token0 and token1."

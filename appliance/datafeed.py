@@ -99,7 +99,7 @@ class Datafeed:
         self._summaries_at = 0.0
         self._summaries_lock = asyncio.Lock()
 
-    async def candles(
+    async def candles(  # noqa: PLR0913 - a question of the datafeed protocol has these parts
         self,
         market: Market,
         interval: Interval,
@@ -107,6 +107,7 @@ class Datafeed:
         to_time: int,
         countback: int = 0,
         limit: int = 10_000,
+        *,
         older: bool = False,
     ) -> History:
         """Return all candles that start in [from_time, to_time), and at least `countback`.
@@ -199,9 +200,7 @@ class Datafeed:
             last = found[0][0] if found else None
         return _flattened(ascending, last)
 
-    async def trades(
-        self, market: Market, limit: int, before: int | None = None
-    ) -> list[TradeRow]:
+    async def trades(self, market: Market, limit: int, before: int | None = None) -> list[TradeRow]:
         """Return the newest trades below sequence `before`, newest first; marks are left out."""
         columns = await self._reader.query(
             "select_trades",

@@ -1,4 +1,4 @@
-"""`appliance import`: a file's trades into the store, through the running server if there is one."""
+"""`appliance import`: a file's trades into the store, through the running server if there is."""
 
 import argparse
 import re

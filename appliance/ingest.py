@@ -13,6 +13,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from appliance.errors import Retryable
 from appliance.metrics import Metrics
 from appliance.model import Commit, MarketSpec, Receipt
 from appliance.store.writer import Writer
@@ -25,9 +26,7 @@ _RATE_WINDOW_S: Final = 10.0
 class Ingest:
     """Takes trades from all sources."""
 
-    def __init__(
-        self, metrics: Metrics, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, metrics: Metrics, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Accept nothing before `open`."""
         self._metrics = metrics
         self._monotonic = monotonic
@@ -55,7 +54,8 @@ class Ingest:
             Conflict: a trade is stored already, with other content.
             Retryable: the store fails or stops.
         """
-        assert self._writer is not None, "open() comes first"
+        if self._writer is None:
+            raise Retryable("the store is not open yet; send again in a moment")
         rows = trades.num_rows
         async with self._room:
             await self._room.wait_for(
@@ -96,4 +96,3 @@ class Ingest:
     def _deliver(self, commit: Commit) -> None:
         for callback in self._subscribers:
             callback(commit)
-

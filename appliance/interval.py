@@ -24,6 +24,7 @@ UNIT_SECONDS: Final[dict[Unit, int]] = {
 }
 MONDAY_OFFSET: Final = 345_600  # 1970-01-05, the first Monday
 LONGEST_S: Final = 10 * 366 * 86_400
+_UNITS: Final[dict[str, Unit]] = {unit: unit for unit in UNIT_SECONDS}
 _PATTERN: Final = re.compile(r"([1-9][0-9]{0,5})([smhdwMHDWS])")
 
 
@@ -98,17 +99,9 @@ def _month_start(month: int) -> int:
     return (days - 719_468) * 86_400
 
 
-STORED: Final = tuple(
-    Interval(count, unit)
-    for count, unit in (
-        (1, "s"),
-        (1, "m"),
-        (5, "m"),
-        (15, "m"),
-        (1, "h"),
-        (4, "h"),
-        (1, "d"),
-    )
+STORED: Final = (
+    *(Interval(1, "s"), Interval(1, "m"), Interval(5, "m"), Interval(15, "m")),
+    *(Interval(1, "h"), Interval(4, "h"), Interval(1, "d")),
 )
 """The intervals whose candles are stored, ascending; all others are merged from these."""
 
@@ -131,8 +124,7 @@ def parse(text: str, field: str = "interval") -> Interval:
             f"{field} must be a number and one of s m h d w M, like 1m or 4h, was {text!r}", field
         )
     letter = match[2]
-    unit: Unit = letter if letter == "M" else letter.lower()  # type: ignore[assignment] # pattern
-    interval = Interval(int(match[1]), unit)
+    interval = Interval(int(match[1]), _UNITS["M" if letter == "M" else letter.lower()])
     if interval.seconds > LONGEST_S:
         raise BadRequest(f"{field} must be at most ten years, was {text!r}", field)
     return interval

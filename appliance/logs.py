@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 
+_LIBRARIES = ("sanic.root", "sanic.server", "sanic.error", "clickhouse_connect")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class TextFormatter(logging.Formatter):
     """`2026-01-01T00:00:00Z info store: message key=value`, in UTC."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
@@ -58,9 +59,6 @@ def configure(level: str, form: str) -> None:
             "formatters": {"line": {"()": formatter}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"level": level.upper(), "handlers": ["stderr"]},
-            "loggers": {
-                name: quiet
-                for name in ("sanic.root", "sanic.server", "sanic.error", "clickhouse_connect")
-            },
+            "loggers": dict.fromkeys(_LIBRARIES, quiet),
         }
     )

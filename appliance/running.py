@@ -40,8 +40,8 @@ def write(data_dir: Path, running: Running) -> None:
     path = data_dir / FILE
     draft = path.with_suffix(".tmp")
     draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(msgspec.json.encode(running))
+    draft.touch(mode=0o600, exist_ok=False)
+    draft.write_bytes(msgspec.json.encode(running))
     draft.replace(path)
 
 

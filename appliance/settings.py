@@ -24,7 +24,7 @@ _SIZE: Final = re.compile(r"([0-9]+)\s*([kmg]?)b?", re.IGNORECASE)
 _SIZE_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)  # repr would show the key
 class ApiKey:
     """A key that callers send, and what it allows."""
 
@@ -121,7 +121,7 @@ def setting(
     return dataclasses.field(default=default, metadata=row)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)  # repr would show secrets
 class Settings:
     """The values of all settings; the fields, in order, are the documentation's table."""
 
@@ -172,7 +172,10 @@ class Settings:
         "API_KEY_HEADER", "X-API-Key", "Header that carries a key.", _host
     )
     auto_create_markets: bool = setting(
-        "AUTO_CREATE_MARKETS", True, "Whether a trade of an unknown symbol makes its market.", _switch
+        "AUTO_CREATE_MARKETS",
+        True,
+        "Whether a trade of an unknown symbol makes its market.",
+        _switch,
     )
     history_max_bars: int = setting(
         "HISTORY_MAX_BARS", 10_000, "Most bars in one answer.", _integer(100, 100_000)
@@ -208,7 +211,10 @@ class Settings:
         "QUERY_TIMEOUT_MS", 30_000, "Longest time one query may take.", _integer(100, 600_000)
     )
     max_concurrent_queries: int = setting(
-        "MAX_CONCURRENT_QUERIES", 4, "Queries that run at once, each on its own thread.", _integer(1, 64)
+        "MAX_CONCURRENT_QUERIES",
+        4,
+        "Queries that run at once, each on its own thread.",
+        _integer(1, 64),
     )
     memory_limit_mb: int = setting(
         "MEMORY_LIMIT_MB",

@@ -103,9 +103,7 @@ class DemoSource:
             return
         value = msgspec.json.encode(seeding).decode()
         await asyncio.wrap_future(
-            self._store.writer.call(
-                lambda client: checkpoints.write(client, _KIND, _KEY, value)
-            )
+            self._store.writer.call(lambda client: checkpoints.write(client, _KIND, _KEY, value))
         )
         self._remembered = seeding
         if seeding.done:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -91,12 +90,9 @@ def read_csv(path: Path, address: str) -> list[Log]:
 
 def exact(value: int, digits: int = 18) -> Decimal:
     """Return value / 10^digits with 18 digits after the point, as the table holds it."""
-    return Decimal(value * 10 ** (18 - digits)).scaleb(-18)
+    return Decimal(f"{value * 10 ** (18 - digits)}e-18")  # scaleb would round to 28 digits
 
 
 def little(value: int) -> bytes:
     return value.to_bytes(32, "little")
 
-
-def column(rows: Sequence[dict[str, Any]], name: str) -> list[Any]:
-    return [row[name] for row in rows]

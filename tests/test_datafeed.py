@@ -18,7 +18,9 @@ CHAIN = MarketSpec("POOL", chain_id=1, contract="0x" + "ab" * 20, order="chain")
 HOUR = NOW - NOW % 3600
 
 
-async def stored(opened: Opened, trades: list[T], spec: MarketSpec = SPEC, parts: int = 1) -> Datafeed:
+async def stored(
+    opened: Opened, trades: list[T], spec: MarketSpec = SPEC, parts: int = 1
+) -> Datafeed:
     """Store the trades in some parts and return the datafeed."""
     ingest = opened.ingest()
     size = -(-len(trades) // parts)
@@ -40,17 +42,23 @@ async def read(datafeed: Datafeed, market: Market, interval: Interval) -> list[C
 
 def without_volumes(rows: list[C]) -> list[C]:
     """Return the candles without volumes, which `exact_volumes` compares."""
-    return [C(r.time, r.open, r.high, r.low, r.close, Decimal(0), Decimal(0), r.trades) for r in rows]
+    return [
+        C(r.time, r.open, r.high, r.low, r.close, Decimal(0), Decimal(0), r.trades) for r in rows
+    ]
 
 
-def exact_volumes(opened: Opened, market: Market, interval: Interval) -> dict[int, tuple[Decimal, Decimal]]:
+def exact_volumes(
+    opened: Opened, market: Market, interval: Interval
+) -> dict[int, tuple[Decimal, Decimal]]:
     """Return base and buy volumes of a stored interval, as decimals."""
     rows = opened.store.writer.call(
-        lambda client: client.query(
-            "SELECT toUnixTimestamp(bucket), sum(base_volume), sum(buy_volume) FROM candles "
-            "WHERE market_id = {market:UInt32} AND interval = {interval:UInt32} GROUP BY bucket",
-            parameters={"market": market.id, "interval": interval.seconds},
-        ).result_rows
+        lambda client: (
+            client.query(
+                "SELECT toUnixTimestamp(bucket), sum(base_volume), sum(buy_volume) FROM candles "
+                "WHERE market_id = {market:UInt32} AND interval = {interval:UInt32} GROUP BY bucket",
+                parameters={"market": market.id, "interval": interval.seconds},
+            ).result_rows
+        )
     ).result()
     return {row[0]: (row[1], row[2]) for row in rows}
 
@@ -70,7 +78,9 @@ TRADES = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(TRADES, st.integers(0, 99), st.integers(1, 4))
 def test_any_order_gives_the_candles_of_the_trades(
     opened: Opened, drawn: list[T], seed: int, parts: int
@@ -97,7 +107,9 @@ async def test_two_trades_in_one_block_open_and_close_by_log_index(opened: Opene
     second = HOUR * 10**6
     trades = [T(second, p, 10**18, block=9, log_index=i) for i, p in ((7, 3.0), (2, 1.0), (5, 2.0))]
     datafeed = await stored(opened, trades, CHAIN)
-    found = (await datafeed.candles(datafeed.catalogue.resolve("POOL"), parse("1s"), 0, NOW)).candles
+    found = (
+        await datafeed.candles(datafeed.catalogue.resolve("POOL"), parse("1s"), 0, NOW)
+    ).candles
     assert ([1.0], [3.0], [3.0], [1.0]) == (found.open, found.close, found.high, found.low)
 
 

@@ -10,7 +10,9 @@ from appliance.errors import BadRequest
 from appliance.interval import OFFERED, STORED, Interval, month_number, parse, stored_divisor
 
 TIMES = st.integers(-(10**9), 4 * 10**9)
-INTERVALS = st.builds(Interval, st.integers(1, 500), st.sampled_from(["s", "m", "h", "d", "w", "M"]))
+INTERVALS = st.builds(
+    Interval, st.integers(1, 500), st.sampled_from(["s", "m", "h", "d", "w", "M"])
+)
 
 
 @given(TIMES, INTERVALS)
@@ -61,7 +63,9 @@ def test_case_matters_only_for_m() -> None:
     assert parse("1m").seconds == 60
 
 
-@pytest.mark.parametrize("text", ["", "m", "0m", "-1m", "1", "1x", "1.5m", "1mm", "11y", "999999d", "１m"])
+@pytest.mark.parametrize(
+    "text", ["", "m", "0m", "-1m", "1", "1x", "1.5m", "1mm", "11y", "999999d", "１m"]
+)
 def test_wrong_names_are_refused_with_the_cure(text: str) -> None:
     """The error names the field and the value."""
     with pytest.raises(BadRequest, match="timeframe must be") as caught:

@@ -1,12 +1,9 @@
-import asyncio
 from collections.abc import Iterator
 
-import msgspec
 import pytest
 
-from appliance import offline
 from appliance.web.answers import Failure, dialect
-from tests.web_server import Web, application, serving
+from tests.web_server import Web, serving
 
 CONFIG = "/api/tradingview/config"
 
@@ -116,12 +113,6 @@ def test_heads_that_are_no_http_get_an_answer(
     assert part in received
 
 
-def test_a_body_too_large_is_refused(web: Web) -> None:
-    """On routes that do not read bodies themselves, too."""
-    assert web.ask(CONFIG, "GET", body=b"x" * 100_001).status == 413
-    assert web.ask(CONFIG, "GET", body=b"x" * 100_001).json["s"] == "error"
-
-
 @pytest.mark.parametrize(
     ("path", "udf"),
     [
@@ -135,13 +126,3 @@ def test_a_body_too_large_is_refused(web: Web) -> None:
 def test_the_path_decides_the_dialect(path: str, udf: bool) -> None:
     body = dialect(path)(Failure(400, "bad_request", "no"))
     assert udf == (body == {"s": "error", "errmsg": "no"})
-
-
-def test_answers_do_not_need_a_socket(web: Web) -> None:
-    """`appliance get` asks in process."""
-
-    async def get() -> tuple[int, bytes]:
-        return await offline.get(application(web.parts), CONFIG)
-
-    status, body = asyncio.run(get())
-    assert (200, web.ask(CONFIG).json) == (status, msgspec.json.decode(body))

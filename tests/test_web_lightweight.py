@@ -145,8 +145,7 @@ def test_trades_are_paged_by_sequence(web: Web) -> None:
     route=st.sampled_from(["ohlcv", "markets", "trades", "markets/x", "x"]),
     query=st.dictionaries(
         st.sampled_from(
-            ["symbol", "timeframe", "from", "to", "limit", "fill", "format", "sort", "order"]
-            + ["offset", "before", "query"]
+            "symbol timeframe from to limit fill format sort order offset before query".split()
         ),
         st.one_of(
             st.text(max_size=20),

@@ -2,11 +2,13 @@
 
 import asyncio
 import itertools
+import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -58,7 +60,7 @@ class FakeDatafeed:
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     candle_times: tuple[int, ...] = (MINUTE_0, MINUTE_0 + 60, MINUTE_0 + 300)
 
-    async def candles(  # noqa: PLR0913 - the signature of the real one
+    async def candles(
         self,
         market: Market,
         interval: Interval,
@@ -91,9 +93,7 @@ class FakeDatafeed:
         }
         return {m.id: known[m.id] for m in markets if m.id in known}
 
-    async def trades(
-        self, market: Market, limit: int, before: int | None = None
-    ) -> list[TradeRow]:
+    async def trades(self, market: Market, limit: int, before: int | None = None) -> list[TradeRow]:
         rows = [
             TradeRow((MINUTE_0 + i) * 10**6 + 5, 10**15 + i, 10.0 + i, 1.5, 15.0, side, "trade", *x)
             for i, side, x in ((1, "", (1, 7, "0xabc", "t1")), (0, "buy", (0, 0, "", "")))
@@ -174,11 +174,11 @@ class Web:
     def raw(self, request: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
             connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
-            received = b""
-            while chunk := connection.recv(65_536):
-                received += chunk
-        return received
+            with connection.makefile("rb") as answer:
+                lines = iter(answer.readline, b"")
+                head = b"".join(takewhile(lambda line: line != b"\r\n", lines))
+                length = re.search(rb"content-length: ([0-9]+)", head)
+                return head + answer.read(int(length[1]) if length else 0)
 
 
 @contextmanager
@@ -226,8 +226,7 @@ def running(app: Sanic[Any, Any]) -> Iterator[int]:
     ready, done = threading.Event(), asyncio.Event()
 
     async def serve() -> None:
-        server = await app.create_server(sock=listener, return_asyncio_server=True)
-        assert server is not None
+        server: Any = await app.create_server(sock=listener, return_asyncio_server=True)
         await server.startup()
         await server.before_start()
         await server.after_start()

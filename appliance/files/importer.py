@@ -111,7 +111,7 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         """Open an unnamed file that vanishes with the process, however it ends."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._file: BinaryIO = tempfile.TemporaryFile(dir=folder)  # type: ignore[assignment] # noqa: SIM115 - closed by close()
+        self._file: BinaryIO = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by close()
         self._sizes: list[int] = []
 
     def add(self, table: pa.Table, specs: tuple[MarketSpec, ...]) -> None:

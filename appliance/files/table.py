@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final, Literal
+from typing import IO, Any, Final, Literal, cast
 
 import msgspec
 import pyarrow.parquet as pq
@@ -69,7 +69,9 @@ def pieces(path: Path) -> Iterator[Piece]:
         return
     size = max(1, path.stat().st_size)
     with path.open("rb") as raw:
-        file = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
+        file: IO[bytes] = raw
+        if path.suffix == ".gz":
+            file = cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
         numbered = _csv(file) if form == "csv" else _ndjson(file)
         try:
             while part := list(islice(numbered, PIECE_ROWS)):

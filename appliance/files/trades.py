@@ -45,6 +45,8 @@ def convert(trades: Sequence[Trade], intake: Intake) -> tuple[pa.Table, tuple[Ma
     Raises:
         BadRequest: a trade is wrong; the message gives its position, field, value and cure.
     """
+    if not trades:
+        return trade_table(0), ()
     checks = Checks(trades, intake)
     kinds = checks.words("kind", KINDS, "trade")
     prices, sizes, on_chain = checks.prices(), checks.sizes(kinds), checks.on_chain()

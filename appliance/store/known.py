@@ -129,24 +129,31 @@ def _refuse_reused_ids(
     Rows on a chain are known by their coordinates alone.
     """
     candidates = trades.select(["trade_id", "block_number"]).take(pa.array(rows))
-    wanted = pc.and_(pc.not_equal(candidates["trade_id"], ""), pc.equal(candidates["block_number"], 0))
+    wanted = pc.and_(
+        pc.not_equal(candidates["trade_id"], ""), pc.equal(candidates["block_number"], 0)
+    )
     ids = candidates.filter(wanted)["trade_id"].to_pylist()
     for start in range(0, len(ids), _IDS_PER_QUERY):
         part = ids[start : start + _IDS_PER_QUERY]
         columns = select(client, "select_known_ids", {"market": market_id, "ids": part})
         if columns:
+            trade_id, sequence, price, size = (column[0] for column in columns)
             raise Conflict(
-                f"trade id {columns[0][0]!r} is stored with time {columns[1][0]} µs, price "
-                f"{columns[2][0]} and size {columns[3][0]}, was given again with another time",
+                f"trade id {trade_id!r} is stored with time {sequence} µs, price {price} and size "
+                f"{size}, was given again with another time",
                 "id",
             )
 
 
+def _with_id(trades: pa.Table) -> pa.Table:
+    """Return market and id of the rows that are known by an id, not by chain coordinates."""
+    known = pc.and_(pc.not_equal(trades["trade_id"], ""), pc.equal(trades["block_number"], 0))
+    return trades.select(["market_id", "trade_id"]).filter(known)
+
+
 def _refuse_repeated_ids(trades: pa.Table) -> None:
     """Refuse two rows of one market with the same id and different times."""
-    with_id = trades.filter(
-        pc.and_(pc.not_equal(trades["trade_id"], ""), pc.equal(trades["block_number"], 0))
-    ).select(["market_id", "trade_id"])
+    with_id = _with_id(trades)
     if with_id.num_rows < 2:
         return
     groups = with_id.group_by(["market_id", "trade_id"]).aggregate([([], "count_all")])

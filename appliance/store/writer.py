@@ -10,6 +10,7 @@ import logging
 import queue
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -30,7 +31,6 @@ from appliance.store.known import duplicates
 from appliance.store.reader import select
 
 log = logging.getLogger(__name__)
-_END: Final = object()
 GROUP_ROWS_MAX: Final = 100_000
 T = TypeVar("T")
 _INSERT: Final = {
@@ -70,6 +70,7 @@ class Writer:
         self._publish = publish
         self._metrics = metrics
         self._queue: queue.SimpleQueue[_Submission | _Call | None] = queue.SimpleQueue()
+        self._ahead: deque[_Call | None] = deque()  # taken from the queue while grouping
         self._thread = threading.Thread(target=self._run, name="store-writer")
         self._high_water: dict[int, int] = {}
         self._closed = threading.Event()
@@ -122,37 +123,34 @@ class Writer:
     # -- the writer's thread --
 
     def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
+        while (item := self._next()) is not None:
             if isinstance(item, _Call):
-                self._resolve(item.future, lambda item=item: item.function(self._client))
-                continue
-            group, after = self._group(item)
-            self._commit_group(group)
-            if isinstance(after, _Call):
-                self._resolve(after.future, lambda after=after: after.function(self._client))
-            elif after is _END:
-                return
+                self._answer(item)
+            else:
+                self._commit_group(self._group(item))
 
-    def _group(self, first: _Submission) -> tuple[list[_Submission], object]:
-        """Return `first` and what waits behind it, and the item that ended the group."""
+    def _next(self) -> _Submission | _Call | None:
+        return self._ahead.popleft() if self._ahead else self._queue.get()
+
+    def _group(self, first: _Submission) -> list[_Submission]:
+        """Return `first` and the submissions that wait right behind it."""
         group, rows = [first], first.trades.num_rows
         while rows < GROUP_ROWS_MAX:
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if item is None:
-                return group, _END
-            if isinstance(item, _Call):
-                return group, item
+            if not isinstance(item, _Submission):
+                self._ahead.append(item)
+                break
             group.append(item)
             rows += item.trades.num_rows
-        return group, None
+        return group
 
     def _commit_group(self, group: list[_Submission]) -> None:
         try:
             receipts = self._commit(group)
-        except Exception as error:  # every failure goes to the callers who wait for this commit
+        except Exception as error:  # noqa: BLE001 - it goes to the callers who wait for this commit
             if len(group) > 1 and isinstance(error, ApplianceError):
                 for submission in group:  # one refusal must not take its neighbours along
                     self._commit_group([submission])
@@ -209,13 +207,13 @@ class Writer:
         self._metrics.trades_stored.set(self.trades_stored)
         self._publish(Commit(self.started, fresh, markets))
 
-    def _resolve(self, future: "Future[Any]", function: Callable[[], Any]) -> None:
+    def _answer(self, call: _Call) -> None:
         try:
-            future.set_result(function())
+            call.future.set_result(call.function(self._client))
         except ClickHouseError as error:
-            future.set_exception(failing(error))
-        except Exception as error:  # the caller waits for it
-            future.set_exception(error)
+            call.future.set_exception(failing(error))
+        except Exception as error:  # noqa: BLE001 - it goes to the caller, who waits for it
+            call.future.set_exception(error)
 
 
 def _receipts(tables: list[pa.Table], table: pa.Table, known: Any) -> list[Receipt]:

@@ -12,6 +12,9 @@ import sanic
 from appliance.errors import BadRequest, TooLarge
 
 _GZIP: Final = 16 + zlib.MAX_WBITS  # zlib's way to say: with a gzip header
+_THROWN_AWAY: Final = 16 << 20
+"""How much beyond the limit is received, so that the sender gets to read why it was refused: a
+connection closed while bytes arrive is reset, and the answer with it."""
 _ENCODINGS: Final = ("", "identity", "gzip", "x-gzip")
 
 
@@ -30,16 +33,16 @@ async def read(request: sanic.Request, limit: int) -> bytes:
 
 
 async def _received(request: sanic.Request, limit: int) -> bytes:
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise _too_large(limit)
     chunks: list[bytes] = []
     length = 0
     async for chunk in _chunks(request):
         length += len(chunk)
-        if length > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
+        if length <= limit:
+            chunks.append(chunk)
+        elif length > limit + _THROWN_AWAY:
+            break
+    if length > limit:
+        raise _too_large(limit)
     return b"".join(chunks)
 
 

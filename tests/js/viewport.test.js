@@ -49,7 +49,7 @@ test("a following view keeps its left edge and its free space", () => {
 });
 
 test("too short a time for the interval is widened to the left", () => {
-  const view = viewOf(bars(1000, 60), { from: 900, to: 1008 }, 60);
+  const view = viewOf(bars(1000, 60, 60_000_000), { from: 900, to: 1008 }, 60);
   const days = bars(300, 86_400, 60_000_000);
   const range = rangeOf(days, view, 86_400, 9);
   assert.equal(range.from, 299 - 20);

@@ -1,0 +1,118 @@
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.interval import OFFERED
+from appliance.store.catalogue import Catalogue
+from appliance.web.dashboard import script_safe, static_file
+from tests.web_server import MINUTE_0, Web, serving
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[Web]:
+    with serving() as running:
+        yield running
+
+
+def bootstrap(web: Web, query: str = "") -> Any:
+    page = web.ask(f"/{query}").body.decode()
+    found = re.search(r'<script type="application/json" id="bootstrap">(.*?)</script>', page)
+    assert found is not None
+    return msgspec.json.decode(found[1])
+
+
+def test_the_page_carries_its_first_data(web: Web) -> None:
+    """Candles are on screen before the first request."""
+    data = bootstrap(web, "?symbol=gold&interval=1m")
+    assert ("GOLD", "1m") == (data["symbol"], data["interval"])
+    assert [MINUTE_0, MINUTE_0 + 60, MINUTE_0 + 300] == data["candles"]["time"]
+    assert ["GOLD", "TINY", "WETH/USDC"] == [row["symbol"] for row in data["markets"]]
+    assert ["1000000000000001", "1000000000000000"] == [t["sequence"] for t in data["trades"]]
+    assert (list(OFFERED), "ready") == (data["intervals"], data["status"]["status"])
+
+
+@pytest.mark.parametrize(
+    ("query", "symbol", "interval"),
+    [
+        ("", "GOLD", "1m"),
+        ("?symbol=nope&interval=soon", "GOLD", "1m"),
+        ("?symbol=weth/usdc&interval=7H", "WETH/USDC", "7h"),
+        ("?symbol=%3Cscript%3E", "GOLD", "1m"),
+    ],
+)
+def test_links_outlive_markets(web: Web, query: str, symbol: str, interval: str) -> None:
+    """What is not known is replaced: by the busiest market, by one minute."""
+    data = bootstrap(web, query)
+    assert (symbol, interval) == (data["symbol"], data["interval"])
+
+
+def test_without_markets_there_is_a_page() -> None:
+    with serving() as web:
+        object.__setattr__(web.parts.catalogue, "_by_id", {})
+        object.__setattr__(web.parts.catalogue, "_by_name", {})
+        assert isinstance(web.parts.catalogue, Catalogue)
+        assert bootstrap(web)["symbol"] is None
+
+
+def test_the_page_is_html_and_asked_for_again(web: Web) -> None:
+    headers = web.ask("/").headers
+    assert headers["content-type"] == "text/html; charset=utf-8"
+    assert headers["cache-control"] == "no-cache"
+
+
+@given(st.dictionaries(st.text(), st.text()))
+def test_no_text_ends_the_script_tag(value: dict[str, str]) -> None:
+    """And nothing is lost."""
+    text = script_safe(value)
+    assert not set("<>&\u2028\u2029") & set(text)
+    assert value == msgspec.json.decode(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/static/js/address.js", "text/javascript; charset=utf-8"),
+        ("/static/css/base.css", "text/css; charset=utf-8"),
+        ("/static/vendor/lightweight-charts.mjs", "text/javascript; charset=utf-8"),
+        ("/static/vendor/ibm-plex-sans.woff2", "font/woff2"),
+        ("/static/mark.svg", "image/svg+xml"),
+    ],
+)
+def test_files_have_their_type_and_a_tag(web: Web, path: str, kind: str) -> None:
+    answer = web.ask(path)
+    assert (200, kind) == (answer.status, answer.headers["content-type"])
+    assert answer.headers["cache-control"] == "no-cache"
+    assert web.ask(path, If_None_Match=answer.headers["etag"]).status == 304
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("../appliance/app.py", "js/../../setup.cfg", "/etc/passwd", "js", "", "nothing.js"),
+        *("js/\0", "%2e%2e/setup.cfg", "js/x" * 90),
+    ],
+)
+def test_only_files_below_static_are_served(path: str) -> None:
+    assert static_file(path) is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/%2e%2e/setup.cfg",
+        "/static/..%2fsetup.cfg",
+        "/static/js/%2e%2e%2f%2e%2e%2fsetup.cfg",
+        "/static/%2fetc/passwd",
+        "/static/%00",
+        "/static/%ff",
+        "/static/",
+    ],
+)
+def test_encoded_paths_lead_nowhere_else(web: Web, path: str) -> None:
+    received = web.raw(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert b" 404 " in received.split(b"\r\n")[0]
