@@ -22,6 +22,8 @@ TIME_MAX: Final = 4_102_531_200
 _DATETIME_MAX: Final = (1 << 32) - 1
 """The engine's DateTime ends in 2106."""
 DAY_S: Final = 86_400
+_VOLUMES: Final = slice(5, 9)
+"""Volumes come as decimals: Python rounds each to the nearest double, the engine does not."""
 _SUMMARY_AGE_S: Final = 1.0
 _SEQUENCE_END: Final = (1 << 64) - 1
 
@@ -187,6 +189,7 @@ class Datafeed:
         if not columns:
             return Candles()
         ascending = [list(reversed(column)) for column in columns]
+        ascending[_VOLUMES] = [list(map(float, column)) for column in ascending[_VOLUMES]]
         if None not in ascending[1]:
             return Candles(*ascending)
         last: float | None = None
@@ -208,7 +211,10 @@ class Datafeed:
             before=_SEQUENCE_END if before is None else before,
             limit=limit,
         )
-        return [TradeRow(*row) for row in zip(*columns, strict=True)]
+        return [
+            TradeRow(time_us, sequence, price, float(size), float(quote), *rest)
+            for time_us, sequence, price, size, quote, *rest in zip(*columns, strict=True)
+        ]
 
     async def snapshot(self, market: Market, interval: Interval, count: int = 2) -> Snapshot:
         """Return the newest `count` candles, with the number of the last commit in them."""
@@ -320,8 +326,8 @@ def _summary(
     change = last - first
     return Summary(
         *(last, change, 100 * change / first if first else 0.0, first, high, low),
-        volume=base,
-        quote_volume=quote,
+        volume=float(base),
+        quote_volume=float(quote),
         trades=trades,
         sparkline=closes,
         last_time=day,

@@ -22,6 +22,7 @@ async def running(app: App) -> AsyncIterator[None]:
     to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     from_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     app.config.MOTD = False
+    app.config.TOUCHUP = False  # it rewrites Sanic's own classes, once in a process
     task = asyncio.ensure_future(app({"type": "lifespan"}, to_app.get, from_app.put))
 
     async def step(name: str) -> None:

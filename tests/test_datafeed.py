@@ -50,12 +50,12 @@ def without_volumes(rows: list[C]) -> list[C]:
 def exact_volumes(
     opened: Opened, market: Market, interval: Interval
 ) -> dict[int, tuple[Decimal, Decimal]]:
-    """Return base and buy volumes of a stored interval, as decimals."""
+    """Return base and buy volumes of a stored interval, exactly."""
     rows = opened.store.writer.call(
         lambda client: (
             client.query(
-                "SELECT toUnixTimestamp(bucket), sum(base_volume), sum(buy_volume) FROM candles "
-                "WHERE market_id = {market:UInt32} AND interval = {interval:UInt32} GROUP BY bucket",
+                "SELECT toUnixTimestamp(bucket), sum(base_volume), sum(buy_volume) "
+                "FROM candles WHERE market_id = {market:UInt32} AND interval = {interval:UInt32} GROUP BY bucket",
                 parameters={"market": market.id, "interval": interval.seconds},
             ).result_rows
         )

@@ -1,6 +1,7 @@
 """Where buckets begin, for every interval, in Python and (test_datafeed) in SQL."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -48,8 +49,10 @@ def test_other_units_are_floors_of_unix_time(time: int, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "divisor"),
-    [("1m", "1m"), ("7m", "1m"), ("90s", "1s"), ("7h", "1h"), ("12h", "4h"), ("2d", "1d")]
-    + [("1w", "1d"), ("1M", "1d"), ("45m", "15m"), ("61s", "1s")],
+    [
+        *(("1m", "1m"), ("7m", "1m"), ("90s", "1s"), ("7h", "1h"), ("12h", "4h"), ("2d", "1d")),
+        *(("1w", "1d"), ("1M", "1d"), ("45m", "15m"), ("61s", "1s")),
+    ],
 )
 def test_derived_intervals_come_from_the_longest_divisor(name: str, divisor: str) -> None:
     """The fewer buckets are merged, the better."""
@@ -76,5 +79,5 @@ def test_wrong_names_are_refused_with_the_cure(text: str) -> None:
 def test_offered_intervals_parse_and_stored_ones_divide_each_other() -> None:
     """Every stored interval can be built from the one before it."""
     assert [parse(name).name for name in OFFERED] == list(OFFERED)
-    for shorter, longer in zip(STORED, STORED[1:], strict=False):
+    for shorter, longer in pairwise(STORED):
         assert longer.seconds % shorter.seconds == 0

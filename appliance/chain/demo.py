@@ -1,8 +1,8 @@
 """The demo: three invented markets that behave like real ones, for people without a chain.
 
-`Demo.run` first stores 24 hours of history (or what is missing since the last stored trade),
-newest hour first, then trades several times a second. Everything passes as `vamm` logs through
-the decoder that reads real chains.
+`Demo.run` first stores 24 hours of history, newest hour first, or, oldest first, what is missing
+since the last stored trade; then it trades several times a second. Everything passes as `vamm`
+logs through the decoder that reads real chains.
 
 Each seeded hour closes and liquidates only positions that it opened itself, so that it can be
 decoded before the hours that came earlier; what is still open at its end stays open unmentioned.
@@ -67,26 +67,39 @@ def history(seed: int, start: int, end: int, ticks: list[int]) -> Iterator[Piece
     hour has 3,600 trades, so 24 hours have 86,400. Nothing but the arguments decides the result.
     """
     spans = [(max(start, at - _PIECE_S), at) for at in range(end, start, -_PIECE_S)]
-    planned: list[list[Path]] = []
-    for span in reversed(spans):
-        share = (span[1] - span[0]) / _PIECE_S
-        wanted = [round(market.hourly_trades * share) for market in MARKETS]
-        planned.append(_paths(seed, span, wanted, ticks))
+    planned = [_hourly(seed, span, ticks) for span in reversed(spans)]
     for number, paths in enumerate(reversed(planned), 1):
-        reader = decoder()
-        yield Piece(_decoded(reader, paths), reader.specs, number / len(spans))
+        yield _piece(paths, number / len(spans))
 
 
-def _decoded(reader: Decoder, paths: list[Path]) -> pa.Table:
+def gap(seed: int, start: int, end: int, ticks: list[int]) -> Iterator[Piece]:
+    """Yield the trades of unix seconds [start, end), oldest hour first.
+
+    As `history`, but a kill in the middle leaves no hole: the next start goes on from there.
+    """
+    spans = [(at, min(end, at + _PIECE_S)) for at in range(start, end, _PIECE_S)]
+    for number, span in enumerate(spans, 1):
+        yield _piece(_hourly(seed, span, ticks), number / len(spans))
+
+
+def _piece(paths: list[Path], progress: float) -> Piece:
     """Return the paths' trades, decoded in slices.
 
     The garbage collector stops every thread, and for longer the more logs are alive at once.
     """
+    reader = decoder()
     logs = (due.log for due in Book().logs(paths))
-    tables = []
+    tables = [TRADE_SCHEMA.empty_table()]
     while (piece := Logs.of(islice(logs, _SLICE))).data:
         tables.append(reader.decode(piece).trades)
-    return pa.concat_tables([TRADE_SCHEMA.empty_table(), *tables]).combine_chunks()
+    return Piece(pa.concat_tables(tables).combine_chunks(), reader.specs, progress)
+
+
+def _hourly(seed: int, span: tuple[int, int], ticks: list[int]) -> list[Path]:
+    """Return paths over the span with as many trades as history has in that time."""
+    share = (span[1] - span[0]) / _PIECE_S
+    wanted = [round(market.hourly_trades * share) for market in MARKETS]
+    return _paths(seed, span, wanted, ticks)
 
 
 def _paths(seed: int, span: tuple[int, int], wanted: list[int], ticks: list[int]) -> list[Path]:
@@ -124,14 +137,14 @@ class Demo:
         """Take what the store holds.
 
         `last_times`: unix second and price of each market's newest stored trade, None when the
-        demo never ran. `unfinished`: the `seeded_at` of a seeding that did not end; it is then
-        repeated to the digit, and what is stored already counts as duplicates.
+        demo never ran. `unfinished`: the `seeded_at` of a seeding that did not end. Unless newer
+        trades prove that it did, it is repeated to the digit; what is stored already counts as
+        duplicates.
         """
         self.state: State = "stopped"
         self.progress = 0.0
         self.seeded_at: int | None = unfinished
         self._seed = seed
-        self._unfinished = unfinished
         self._last = dict(last_times or {})
         self._ticks = home_ticks()
 
@@ -154,18 +167,16 @@ class Demo:
 
     async def _fill(self, outbox: "_Outbox", now: int) -> int:
         """Submit what is missing before `now`; return the first second that is not covered."""
-        cursor = now
-        if self._unfinished is not None:
-            until = self._unfinished
-            await self._history(outbox, until - HISTORY_S, until)
-            cursor = until
-        elif not self._last:
-            self.seeded_at = now
-            cursor = now - HISTORY_S
+        newest = max((second for second, _ in self._last.values()), default=-1)
+        until = now if self.seeded_at is None and not self._last else self.seeded_at
+        if until is not None and newest < until:
+            self.seeded_at = cursor = until
+            pieces = history(self._seed, until - HISTORY_S, until, self._ticks)
+            await self._send(outbox, pieces)
         else:
             self._resume()
-            cursor = max(second for second, _ in self._last.values()) + 1
-        await self._history(outbox, max(cursor, now - HISTORY_S), now)
+            cursor = newest + 1
+        await self._send(outbox, gap(self._seed, max(cursor, now - HISTORY_S), now, self._ticks))
         self.progress = 1.0
         return max(cursor, now)
 
@@ -175,8 +186,7 @@ class Demo:
             _, price = self._last.get(market.symbol, (0, market.price))
             self._ticks[number] = max(1, round(price * 10**market.tick_digits))
 
-    async def _history(self, outbox: "_Outbox", start: int, end: int) -> None:
-        pieces = history(self._seed, start, end, self._ticks)
+    async def _send(self, outbox: "_Outbox", pieces: Iterator[Piece]) -> None:
         # Making a piece takes longer than the event loop may be held.
         while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
             await outbox.send(piece.table, piece.specs)
@@ -188,9 +198,10 @@ class Demo:
         while True:
             late = int(clock()) - cursor
             if late > 2 * _LIVE_PIECE_S:  # the machine slept
-                start = max(cursor, cursor + late - HISTORY_S)
-                await self._history(outbox, start, cursor + late)
-                cursor += late
+                end = cursor + late
+                start = max(cursor, end - HISTORY_S)
+                await self._send(outbox, gap(self._seed, start, end, self._ticks))
+                cursor = end
             due = await asyncio.to_thread(live_piece, self._seed, cursor, self._ticks, book)
             await self._release(outbox, clock, reader, due)
             for contract, position in book.closed:

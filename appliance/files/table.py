@@ -14,12 +14,15 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, cast
 
 import msgspec
 import pyarrow.parquet as pq
 
 from appliance.errors import BadRequest
+
+if TYPE_CHECKING:
+    import _csv as _csv_types
 
 Row = dict[str, Any]
 Format = Literal["csv", "ndjson", "parquet"]
@@ -92,24 +95,28 @@ def _format(path: Path) -> Format:
 
 def _csv(file: IO[bytes]) -> Iterator[tuple[int, Row]]:
     csv.field_size_limit(CELL_BYTES_MAX)
-    reader = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""), strict=True)
-    try:
-        header = [column_name(cell) for cell in next(reader, [])]
-        if len(set(header)) < len(header):
-            raise BadRequest(f"line 1: every column needs a name of its own, was {header}")
-        for cells in reader:
-            if len(cells) != len(header):
-                if not cells:
-                    continue  # an empty line, mostly the last one
-                raise BadRequest(
-                    f"line {reader.line_num}: must have {len(header)} cells, as the header has, "
-                    f"has {len(cells)}"
-                )
+    with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        reader = csv.reader(text, strict=True)
+        try:
+            yield from _csv_rows(reader)
+        except csv.Error as error:
+            raise BadRequest(f"line {reader.line_num}: must be CSV: {error}") from None
+        except UnicodeDecodeError as error:
+            raise BadRequest(f"after line {reader.line_num}: must be UTF-8: {error}") from None
+
+
+def _csv_rows(reader: "_csv_types.Reader") -> Iterator[tuple[int, Row]]:
+    header = [column_name(cell) for cell in next(reader, [])]
+    if len(set(header)) < len(header):
+        raise BadRequest(f"line 1: every column needs a name of its own, was {header}")
+    for cells in reader:
+        if len(cells) == len(header):
             yield reader.line_num, dict(zip(header, cells, strict=True))
-    except csv.Error as error:
-        raise BadRequest(f"line {reader.line_num}: must be CSV: {error}") from None
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"after line {reader.line_num}: must be UTF-8: {error}") from None
+        elif cells:  # an empty line, mostly the last one, is no row
+            raise BadRequest(
+                f"line {reader.line_num}: must have {len(header)} cells, as the header has, "
+                f"has {len(cells)}"
+            )
 
 
 def _ndjson(file: IO[bytes]) -> Iterator[tuple[int, Row]]:

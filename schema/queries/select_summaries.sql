@@ -5,8 +5,8 @@ SELECT
     max(candles.high) AS highest_price,
     min(candles.low) AS lowest_price,
     argMaxMerge(candles.close) AS last_price,
-    toFloat64(sum(candles.base_volume)) AS base,
-    toFloat64(sum(candles.quote_volume)) AS quote,
+    sum(candles.base_volume) AS base,
+    sum(candles.quote_volume) AS quote,
     sum(candles.trades) AS trade_count
 FROM candles
 WHERE interval = 60
