@@ -7,110 +7,19 @@ environment is read once, at start. A wrong value stops the start with name, val
 
 import dataclasses
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
-from urllib.parse import quote, urlsplit, urlunsplit
+from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
+from appliance import settings_values as values
 from appliance.errors import ConfigError
-from appliance.settings_names import FORBIDDEN, UNUSED
+from appliance.settings_names import FORBIDDEN, UNUSED, older_spellings, overruled
+from appliance.settings_values import SCOPES, ApiKey, Parser, Scope
 
+__all__ = ["SCOPES", "ApiKey", "Scope", "Settings"]
 Demo = Literal["auto", "on", "off"]
-Scope = Literal["read", "write", "admin"]
-SCOPES: Final[tuple[Scope, ...]] = ("read", "write", "admin")
-_SIZE: Final = re.compile(r"([0-9]+)\s*([kmg]?)b?", re.IGNORECASE)
-_SIZE_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-
-
-@dataclass(frozen=True, slots=True, repr=False)  # repr would show the key
-class ApiKey:
-    """A key that callers send, and what it allows."""
-
-    key: str
-    scope: Scope
-
-
-Parser = Callable[[str], Any]
-
-
-def _integer(low: int, high: int) -> Parser:
-    def parse(text: str) -> int:
-        if not text.isdigit() or not low <= int(text) <= high:
-            raise ValueError(f"a whole number from {low:,} to {high:,}")
-        return int(text)
-
-    return parse
-
-
-def _choice(*choices: str) -> Parser:
-    def parse(text: str) -> str:
-        if text.lower() not in choices:
-            raise ValueError("one of " + ", ".join(choices))
-        return text.lower()
-
-    return parse
-
-
-def _switch(text: str) -> bool:
-    words = {"true": True, "1": True, "on": True, "yes": True}
-    words |= {"false": False, "0": False, "off": False, "no": False}
-    if text.lower() not in words:
-        raise ValueError("true or false")
-    return words[text.lower()]
-
-
-def _size(text: str) -> int:
-    match = _SIZE.fullmatch(text.strip())
-    if match is None or int(match[1]) == 0:
-        raise ValueError("a size in bytes, like 10mb or 65536")
-    return int(match[1]) * _SIZE_UNITS[match[2].lower()]
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def _host(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9.:_-]+", text):
-        raise ValueError("a host name or an IP address, like 127.0.0.1 or 0.0.0.0")
-    return text
-
-
-def _directory(text: str) -> Path:
-    path = Path(text).expanduser()
-    if not text or (path.exists() and not path.is_dir()):
-        raise ValueError("the path of a directory, which may not exist yet")
-    return path
-
-
-def _store_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("chdb", "clickhouse", "clickhouses"):
-        raise ValueError("chdb:///path or clickhouse://user:password@host:8443/database")
-    if not (parts.path if parts.scheme == "chdb" else parts.hostname):
-        raise ValueError("complete: chdb:///path or clickhouse://user:password@host:8443/database")
-    return text
-
-
-def _cache_url(text: str) -> str:
-    if not text.startswith(("disk:///", "memory://")):
-        raise ValueError("disk:///path or memory://")
-    return text
-
-
-def _api_keys(text: str) -> tuple[ApiKey, ...]:
-    return tuple(_api_key(word) for word in _words(text))
-
-
-def _api_key(word: str) -> ApiKey:
-    key, _, scope = word.partition(":")
-    if scope not in ("", *SCOPES):
-        raise ValueError("a comma list of key[:read|write|admin]")
-    if len(key) < 8:  # shorter keys are guessed
-        raise ValueError("a comma list of keys of at least 8 characters each")
-    return ApiKey(key, scope or "write")  # type: ignore[arg-type] # checked above
 
 
 def setting(
@@ -126,16 +35,16 @@ class Settings:
     """The values of all settings; the fields, in order, are the documentation's table."""
 
     bind_host: str = setting(
-        "BIND_HOST", "127.0.0.1", "Address to listen on; 0.0.0.0 for all.", _host, flag="--host"
+        "BIND_HOST", "127.0.0.1", "Address to listen on; 0.0.0.0 for all.", values.host, flag="--host"
     )
     port: int = setting(
-        "PORT", 3000, "Port of every HTTP and WebSocket route.", _integer(1, 65_535), flag="--port"
+        "PORT", 3000, "Port of every HTTP and WebSocket route.", values.integer(1, 65_535), flag="--port"
     )
     data_dir: Path = setting(
         "DATA_DIR",
         Path("data"),
         "Directory of everything that is stored.",
-        _directory,
+        values.directory,
         flag="--data-dir",
     )
     store_url: str = setting(
@@ -143,7 +52,7 @@ class Settings:
         "",
         "The store: chdb:///path, or clickhouse://user:password@host:8443/database. "
         "Default: in DATA_DIR.",
-        _store_url,
+        values.store_url,
         secret=True,
     )
     cache_url: str = setting(
@@ -151,87 +60,87 @@ class Settings:
         "",
         "The cache: disk:///path or memory://. Default: in DATA_DIR. Read from the version "
         "that caches answers on.",
-        _cache_url,
+        values.cache_url,
     )
     demo: Demo = setting(
         "DEMO",
         "auto",
         "Simulated markets: on, off, or auto (only while no chain is configured and the store "
         "holds nothing else).",
-        _choice("auto", "on", "off"),
+        values.choice("auto", "on", "off"),
     )
     api_keys: tuple[ApiKey, ...] = setting(
         "API_KEYS",
         (),
         "Keys for the writing routes: key[:read|write|admin],… (default write). None: those "
         "routes are closed.",
-        _api_keys,
+        values.api_keys,
         secret=True,
     )
     api_key_header: str = setting(
-        "API_KEY_HEADER", "X-API-Key", "Header that carries a key.", _host
+        "API_KEY_HEADER", "X-API-Key", "Header that carries a key.", values.header
     )
     auto_create_markets: bool = setting(
         "AUTO_CREATE_MARKETS",
         True,
         "Whether a trade of an unknown symbol makes its market.",
-        _switch,
+        values.switch,
     )
     history_max_bars: int = setting(
-        "HISTORY_MAX_BARS", 10_000, "Most bars in one answer.", _integer(100, 100_000)
+        "HISTORY_MAX_BARS", 10_000, "Most bars in one answer.", values.integer(100, 100_000)
     )
     close_grace_ms: int = setting(
         "CLOSE_GRACE_MS",
         1_000,
         "How long after its end a bar waits for late trades before it is closed.",
-        _integer(0, 60_000),
+        values.integer(0, 60_000),
     )
     supported_resolutions: tuple[str, ...] = setting(
         "TRADINGVIEW_SUPPORTED_RESOLUTIONS",
         tuple("1S 5S 15S 30S 1 3 5 15 30 60 120 240 360 720 1D 3D 1W 1M".split()),
         "Resolutions offered to TradingView widgets.",
-        _words,
+        values.resolutions,
     )
     cors_origins: tuple[str, ...] = setting(
-        "CORS_ORIGINS", ("*",), "Origins whose pages may read the answers.", _words
+        "CORS_ORIGINS", ("*",), "Origins whose pages may read the answers.", values.origins
     )
     frame_options: str = setting(
         "X_FRAME_OPTIONS",
         "SAMEORIGIN",
         "Who may show the dashboard in a frame: SAMEORIGIN or DENY.",
-        lambda text: _choice("sameorigin", "deny")(text).upper(),
+        lambda text: values.choice("sameorigin", "deny")(text).upper(),
     )
     max_request_size: int = setting(
-        "MAX_REQUEST_SIZE", 10 << 20, "Largest request body, like 10mb.", _size
+        "MAX_REQUEST_SIZE", 10 << 20, "Largest request body, like 10mb.", values.size
     )
     max_query_params: int = setting(
-        "MAX_QUERY_PARAMS", 20, "Most query parameters in one request.", _integer(5, 1_000)
+        "MAX_QUERY_PARAMS", 20, "Most query parameters in one request.", values.integer(5, 1_000)
     )
     query_timeout_ms: int = setting(
-        "QUERY_TIMEOUT_MS", 30_000, "Longest time one query may take.", _integer(100, 600_000)
+        "QUERY_TIMEOUT_MS", 30_000, "Longest time one query may take.", values.integer(100, 600_000)
     )
     max_concurrent_queries: int = setting(
         "MAX_CONCURRENT_QUERIES",
         4,
         "Queries that run at once, each on its own thread.",
-        _integer(1, 64),
+        values.integer(1, 64),
     )
     memory_limit_mb: int = setting(
         "MEMORY_LIMIT_MB",
         1_024,
         "Memory the embedded engine keeps below, the process included.",
-        _integer(512, 1_048_576),
+        values.integer(512, 1_048_576),
     )
     ws_max_connections: int = setting(
-        "WS_MAX_CONNECTIONS", 5_000, "Most WebSocket connections.", _integer(1, 100_000)
+        "WS_MAX_CONNECTIONS", 5_000, "Most WebSocket connections.", values.integer(1, 100_000)
     )
     log_level: str = setting(
         "LOG_LEVEL",
         "info",
         "debug, info, warning or error.",
-        _choice("debug", "info", "warning", "error"),
+        values.choice("debug", "info", "warning", "error"),
     )
-    log_format: str = setting("LOG_FORMAT", "text", "text or json.", _choice("text", "json"))
+    log_format: str = setting("LOG_FORMAT", "text", "text or json.", values.choice("text", "json"))
     access_log: bool = setting("ACCESS_LOG", False, "One line for every request.", _switch)
     chain_configured: bool = dataclasses.field(default=False, metadata={})
 

@@ -47,9 +47,7 @@ def made(
     return Log(block, time_us, f"0x{block:064x}", index, address, topics, "0x" + data)
 
 
-def swap(
-    amount0: int, amount1: int, sqrt_price: int = Q96, at: tuple[int, int] = (100, 0)
-) -> Log:
+def swap(amount0: int, amount1: int, sqrt_price: int = Q96, at: tuple[int, int] = (100, 0)) -> Log:
     values = {"sender": ALICE, "recipient": BOB, "amount0": amount0, "amount1": amount1}
     rest = {"sqrtPriceX96": sqrt_price, "liquidity": 1, "tick": -7}
     return made(built_in("uniswap-v3"), "Swap", values | rest, at, POOL)
@@ -95,4 +93,3 @@ def exact(value: int, digits: int = 18) -> Decimal:
 
 def little(value: int) -> bytes:
     return value.to_bytes(32, "little")
-

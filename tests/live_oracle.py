@@ -74,10 +74,12 @@ def candles(deals: Iterable[Deal], interval: Interval) -> Candles:
     buckets: dict[int, list[Deal]] = {}
     for d in sorted(deals, key=lambda d: (d.sequence, d.tie)):
         buckets.setdefault(interval.floor(d.time // 1_000_000), []).append(d)
-    found, close = Candles(), None
+    found = Candles()
+    close: float | None = None
     for start in sorted(buckets):
         held = buckets[start]
-        prices = [d.price for d in held if d.price is not None] or [close]
+        prices: list[float | None] = [d.price for d in held if d.price is not None]
+        prices = prices or [close]
         close = prices[-1]
         if close is not None:
             _append(found, start, prices, held)

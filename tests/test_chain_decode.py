@@ -167,7 +167,9 @@ def test_agrees_with_eth_abi_and_exact_fractions(
 # vAMM
 
 
-def opened(position: int = 9, long: bool = True, at: tuple[int, int] = (100, 1), **changed: int) -> Log:
+def opened(
+    position: int = 9, long: bool = True, at: tuple[int, int] = (100, 1), **changed: int
+) -> Log:
     numbers = {"size": 3000 * ETHER, "price": 2 * ETHER, "leverage": 5, "fee": 7} | changed
     values = {"user": ALICE, "positionId": position, "isLong": long} | numbers
     return made(built_in("vamm"), "PositionOpened", values, at)
@@ -355,7 +357,10 @@ WORD = "f" * 64
         (GOOD._replace(topics=[*GOOD.topics, GOOD.topics[1]]), "must have 3 topics, had 4"),
         (GOOD._replace(topics=[*GOOD.topics[:2], "0x12"]), "topics must be 0x and 64 digits"),
         (GOOD._replace(topics=[*GOOD.topics[:2], WORD + "ff"]), "topics must be 0x and 64 digits"),
-        (GOOD._replace(topics=[*GOOD.topics[:2], "0x" + WORD]), "recipient must be of type address"),
+        (
+            GOOD._replace(topics=[*GOOD.topics[:2], "0x" + WORD]),
+            "recipient must be of type address",
+        ),
         (GOOD._replace(log_index=2**20), "log index must be below 2^20"),
         (
             GOOD._replace(data=GOOD.data[: 2 + 128] + WORD + GOOD.data[2 + 192 :]),

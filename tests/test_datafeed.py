@@ -55,7 +55,8 @@ def exact_volumes(
         lambda client: (
             client.query(
                 "SELECT toUnixTimestamp(bucket), sum(base_volume), sum(buy_volume) "
-                "FROM candles WHERE market_id = {market:UInt32} AND interval = {interval:UInt32} GROUP BY bucket",
+                "FROM candles WHERE market_id = {market:UInt32} "
+                "AND interval = {interval:UInt32} GROUP BY bucket",
                 parameters={"market": market.id, "interval": interval.seconds},
             ).result_rows
         )

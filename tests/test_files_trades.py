@@ -206,6 +206,7 @@ def test_price_decimals_come_from_the_prices_seen(prices: list[str], decimals: i
             ),
         ),
         ({"time": -1}, "trades[1].time must be unix seconds, milliseconds or microseconds, "),
+        ({"time": "9" * 18}, "trades[1].time must be unix seconds, milliseconds or microseconds, "),
         ({"time": 10**30}, "trades[1].time must be unix seconds, milliseconds or microseconds, "),
         (
             {"time": 946_684_799},

@@ -29,16 +29,16 @@ def encoded(table: pa.Table, specs: list[MarketSpec]) -> bytes:
     return body
 
 
-def other_columns() -> bytes:
-    metadata = {b"markets": b"[]", b"source": b"x"}
-    table = pa.table({"a": [1]}).replace_schema_metadata(metadata)
+def unchecked(table: pa.Table) -> bytes:
+    """Return the bytes that a client with other ideas could send."""
+    table = table.replace_schema_metadata({b"markets": b"[]", b"source": b"x"})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
 
 
-@pytest.mark.parametrize("body", [b"", b"x" * 100, other_columns()])
+@pytest.mark.parametrize("body", [b"", b"x" * 100, unchecked(pa.table({"a": [1]}))])
 def test_other_bytes_are_refused(body: bytes) -> None:
     with pytest.raises(BadRequest, match="body must"):
         decode_submission(body)
@@ -68,6 +68,15 @@ def test_other_words_are_refused(name: str, value: str) -> None:
     table = table.set_column(place, TRADE_SCHEMA.field(name), pa.array([value] * 2))
     with pytest.raises(BadRequest, match=f"{name} must be one of"):
         decode_submission(encoded(table, list(specs)))
+
+
+def test_values_that_must_be_there_are_asked_for() -> None:
+    """A schema may promise what its columns do not keep."""
+    table, _ = submission()
+    place = TRADE_SCHEMA.get_field_index("kind")
+    table = table.set_column(place, TRADE_SCHEMA.field("kind"), pa.array([None, "trade"]))
+    with pytest.raises(BadRequest, match="kind must be given for every trade, was null"):
+        decode_submission(unchecked(table))
 
 
 def test_a_source_is_printable() -> None:

@@ -9,9 +9,7 @@ from appliance.errors import TooLarge
 from appliance.hub import Client, Hub, Limits, text_frame
 from tests.live_oracle import unframed
 
-LIMITS = Limits(
-    connections=3, subscriptions=2, topics=4, queue_bytes=1_000, queue_messages=10
-)
+LIMITS = Limits(connections=3, subscriptions=2, topics=4, queue_bytes=1_000, queue_messages=10)
 
 
 class Harness:

@@ -21,11 +21,9 @@ async def test_the_forming_bar_comes_at_once_with_the_first_watch() -> None:
         await world.watch("gold@kline_1m")
         [event] = world.events["gold@kline_1m"]
         first, last = (NOON + 1) * 10**6, (NOON + 2) * 10**6
-        k = {
-            **{"t": NOON * 1000, "T": NOON * 1000 + 59_999, "s": "GOLD", "i": "1m"},
-            **{"f": first, "L": last, "o": "10", "c": "12.5", "h": "12.5", "l": "10"},
-            **{"v": "1.5", "n": 2, "x": False, "q": "3", "V": "1", "Q": "2", "B": "0"},
-        }
+        k: dict[str, Any] = {"t": NOON * 1000, "T": NOON * 1000 + 59_999, "s": "GOLD", "i": "1m"}
+        k |= {"f": first, "L": last, "o": "10", "c": "12.5", "h": "12.5", "l": "10"}
+        k |= {"v": "1.5", "n": 2, "x": False, "q": "3", "V": "1", "Q": "2", "B": "0"}
         assert event == {"e": "kline", "E": NOON * 1000, "s": "GOLD", "k": k}
 
 
@@ -113,10 +111,8 @@ async def test_trades_are_announced_in_order_with_the_price_that_was_paid() -> N
         first, second = world.events["gold@trade"]
         assert (first["p"], first["m"], first["t"]) == ("10", False, (NOON + 1) * 10**6)
         time_ms = (NOON + 2) * 1000
-        assert second == {
-            **{"e": "trade", "E": NOON * 1000, "s": "GOLD", "t": time_ms * 1000},
-            **{"p": "11.5", "q": "0.25", "T": time_ms, "m": True},
-        }
+        expected = {"e": "trade", "E": NOON * 1000, "s": "GOLD", "t": time_ms * 1000}
+        assert second == expected | {"p": "11.5", "q": "0.25", "T": time_ms, "m": True}
 
 
 async def test_a_commit_announces_at_most_a_thousand_trades() -> None:
@@ -145,7 +141,11 @@ async def test_a_late_change_of_a_closed_bar_is_closed_again() -> None:
         await world.at(61)
         await world.add(deal(3, 12.0))
         await world.add(deal(2.5, 99.0))
-        assert world.bars("gold@kline_1m")[1:] == [(0, "11", True), (0, "12", True), (0, "12", True)]
+        assert world.bars("gold@kline_1m")[1:] == [
+            (0, "11", True),
+            (0, "12", True),
+            (0, "12", True),
+        ]
 
 
 async def test_the_older_bar_in_its_grace_is_closed_too() -> None:
@@ -229,8 +229,8 @@ def _broken(*_: object) -> None:
 
 async def test_a_dead_task_is_shown(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
-    world.live._publish = _broken  # type: ignore[method-assign, assignment]
-    world.live._series["x"] = type("S", (), {"dirty": False, "failures": 0})()  # type: ignore[assignment]
+    world.live._publish = _broken  # type: ignore[assignment]
+    world.live._series["x"] = type("S", (), {"dirty": False, "failures": 0})()
     with caplog.at_level(logging.CRITICAL, "appliance.live"), pytest.raises(ExceptionGroup):
         await asyncio.wait_for(world.live.run(), 5)
     assert world.live.state()[0] == "failing"
@@ -265,9 +265,9 @@ async def test_commits_that_wait_too_long_are_forgotten_but_not_their_bars() -> 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        *((0.0, "0"), (1.0, "1"), (0.1, "0.1"), (1e-7, "0.0000001"), (1.25e-9, "0.00000000125")),
-        *((1e16, "10000000000000000"), (1.5e22, "15000000000000000000000"), (-2.5e-8, "-0.000000025")),
-        *((123456789.123, "123456789.123"), (1.2345678901234568e16, "12345678901234568")),
+        *[(0.0, "0"), (1.0, "1"), (0.1, "0.1"), (1e-7, "0.0000001"), (-2.5e-8, "-0.000000025")],
+        *[(1.25e-9, "0.00000000125"), (1e16, "10000000000000000"), (123456.789, "123456.789")],
+        *[(1.5e22, "15000000000000000000000"), (1.2345678901234568e16, "12345678901234568")],
     ],
 )
 def test_numbers_have_no_exponent(value: float, text: str) -> None:
@@ -380,6 +380,6 @@ def _published(k: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _row(stored: Any, i: int) -> tuple[Any, ...]:
-    names = ("open", "high", "low", "close", "volume", "quote_volume")
+    names: tuple[str, ...] = ("open", "high", "low", "close", "volume", "quote_volume")
     names += ("buy_volume", "buy_quote_volume", "trades", "first_sequence", "last_sequence")
     return tuple(getattr(stored, name)[i] for name in names)

@@ -1,8 +1,12 @@
 from collections.abc import Iterator
 
 import pytest
+from sanic.compat import Header
+from sanic.exceptions import RequestTimeout, SanicException, ServerError, ServiceUnavailable
 
-from appliance.web.answers import Failure, dialect
+from appliance.errors import ConfigError
+from appliance.web.answers import Failure, describe, dialect
+from appliance.web.request import Request
 from tests.web_server import Web, serving
 
 CONFIG = "/api/tradingview/config"
@@ -111,6 +115,25 @@ def test_heads_that_are_no_http_get_an_answer(
     received = web.raw(head + b" HTTP/1.1\r\nHost: x\r\n\r\n")
     assert status == received[9:12]
     assert part in received
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (RequestTimeout("too slow"), 408, "request_timeout"),
+        (ServiceUnavailable("busy"), 503, "service_unavailable"),
+        (SanicException("slow down", status_code=429), 429, "too_many_requests"),
+        (ServerError("secret"), 500, "internal"),
+        (KeyError("secret"), 500, "internal"),
+        (ConfigError("secret"), 500, "internal"),
+    ],
+)
+def test_errors_of_the_server_have_a_code(error: Exception, status: int, code: str) -> None:
+    """Only those that are meant for callers show their message."""
+    request = Request(b"/api/x", Header(), "1.1", "GET", None, None)
+    failure = describe(request, error)
+    assert (status, code) == (failure.status, failure.code)
+    assert "secret" not in failure.message
 
 
 @pytest.mark.parametrize(

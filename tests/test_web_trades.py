@@ -10,6 +10,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from appliance.errors import Conflict, Retryable
+from appliance.model import Market, MarketId, MarketSpec
 from tests.web_server import KEY, Answer, Web, serving
 
 NDJSON = "application/x-ndjson"
@@ -122,6 +123,15 @@ def test_writing_another_symbol_never_hits_a_similar_market(web: Web) -> None:
     assert ["GO-LD"] == [spec.symbol for spec in specs]
 
 
+def test_trades_are_not_mixed_into_a_demo_market(web: Web) -> None:
+    """Which would hide them with it."""
+    spec = MarketSpec("DOGE", exchange="DEMO", order="chain")
+    web.parts.catalogue.put(Market(MarketId(9), spec))
+    answer = post(web, batch(trade(symbol="doge")))
+    assert (409, "symbol") == (answer.status, answer.json["error"]["field"])
+    assert "was 'doge'" in answer.json["error"]["message"]
+
+
 def test_markets_are_not_created_unless_allowed() -> None:
     with serving(auto_create_markets=False) as web:
         assert post(web, batch(trade())).status == 200
@@ -132,6 +142,14 @@ def test_markets_are_not_created_unless_allowed() -> None:
 def test_a_body_over_the_limit_is_refused(web: Web) -> None:
     answer = post(web, b"x" * 100_001)
     assert (413, "too_large") == (answer.status, answer.json["error"]["code"])
+
+
+def test_a_body_far_over_the_limit_is_not_received(web: Web) -> None:
+    """Up to a point the rest is thrown away, so that the sender gets to read the answer."""
+    head = b"POST /api/trades HTTP/1.1\r\nHost: x\r\nX-API-Key: %b\r\n" % KEY.encode()
+    body = b" " * (17 << 20)
+    received = web.raw(head + b"Content-Length: 900000000\r\n\r\n" + body)
+    assert b" 413 " in received.split(b"\r\n")[0]
 
 
 def test_the_limit_holds_without_a_length(web: Web) -> None:

@@ -68,8 +68,8 @@ def history(seed: int, start: int, end: int, ticks: list[int]) -> Iterator[Piece
     """
     spans = [(max(start, at - _PIECE_S), at) for at in range(end, start, -_PIECE_S)]
     planned = [_hourly(seed, span, ticks) for span in reversed(spans)]
-    for number, paths in enumerate(reversed(planned), 1):
-        yield _piece(paths, number / len(spans))
+    for number, span in enumerate(spans, 1):
+        yield _piece(planned.pop(), span, number / len(spans))
 
 
 def gap(seed: int, start: int, end: int, ticks: list[int]) -> Iterator[Piece]:
@@ -79,16 +79,16 @@ def gap(seed: int, start: int, end: int, ticks: list[int]) -> Iterator[Piece]:
     """
     spans = [(at, min(end, at + _PIECE_S)) for at in range(start, end, _PIECE_S)]
     for number, span in enumerate(spans, 1):
-        yield _piece(_hourly(seed, span, ticks), number / len(spans))
+        yield _piece(_hourly(seed, span, ticks), span, number / len(spans))
 
 
-def _piece(paths: list[Path], progress: float) -> Piece:
+def _piece(paths: list[Path], span: tuple[int, int], progress: float) -> Piece:
     """Return the paths' trades, decoded in slices.
 
     The garbage collector stops every thread, and for longer the more logs are alive at once.
     """
     reader = decoder()
-    logs = (due.log for due in Book().logs(paths))
+    logs = (due.log for due in Book().logs(paths, span))
     tables = [TRADE_SCHEMA.empty_table()]
     while (piece := Logs.of(islice(logs, _SLICE))).data:
         tables.append(reader.decode(piece).trades)
@@ -122,7 +122,7 @@ def live_piece(seed: int, start: int, ticks: list[int], book: Book) -> list[Due]
         share = market.hourly_trades / HOURLY_TRADES
         mean = _LIVE_TRADES_PER_S * _LIVE_PIECE_S * share * min(mood, 2.0)
         wanted.append(int(np.random.default_rng([seed, number, start, 1]).poisson(mean)))
-    return list(book.logs(_paths(seed, span, wanted, ticks)))
+    return list(book.logs(_paths(seed, span, wanted, ticks), span))
 
 
 class Demo:

@@ -66,23 +66,24 @@ class Book:
     short: list[list[Position]] = field(default_factory=lambda: [[] for _ in MARKETS])
     closed: list[tuple[str, str]] = field(default_factory=list)
 
-    def logs(self, paths: Sequence[Path]) -> Iterator[Due]:
-        """Yield the logs of the paths' trades and of funding, in the order of the chain."""
-        merged = _merged(paths)
+    def logs(self, paths: Sequence[Path], span: tuple[int, int]) -> Iterator[Due]:
+        """Yield the logs of the span's trades and hours' funding, in the order of the chain."""
+        hours = list(range(-(-span[0] // 3_600) * 3_600, span[1], 3_600))[::-1]
         block, index = -1, 0
-        for moment, trade, tag in merged:
+        for moment, trade, tag in _merged(paths):
+            while hours and hours[-1] <= trade.second:
+                block, index = hours[-1], len(MARKETS)
+                yield from _funding(hours.pop())
             if trade.second != block:
                 block, index = trade.second, 0
-                if block % 3_600 == 0:
-                    for log in _funding(block):
-                        yield Due(float(block), log)
-                    index = len(MARKETS)
             for name, topics, words in self._events(trade, index + 1):
                 data = "0x" + "".join([f"{word % _MODULUS:064x}" for word in words])
                 topic = [TOPICS[name], *topics]
                 log = Log(block, block * 10**6, tag, index, trade.market.address, topic, data)
                 yield Due(moment, log)
                 index += 1
+        for hour in reversed(hours):
+            yield from _funding(hour)
 
     def _events(self, trade: _Trade, index: int) -> list[tuple[str, list[str], list[int]]]:
         """Return the two events of a trade; the second has log index `index`."""
@@ -169,7 +170,7 @@ def _merged(paths: Sequence[Path]) -> Iterator[tuple[float, _Trade, str]]:
         yield at, trade, "0x" + text[64 * row : 64 * row + 64]
 
 
-def _funding(second: int) -> Iterator[Log]:
+def _funding(second: int) -> Iterator[Due]:
     """Yield the hour's funding of every market: up to two basis points, either way."""
     hour = second // 3_600
     for number, market in enumerate(MARKETS):
@@ -178,7 +179,8 @@ def _funding(second: int) -> Iterator[Log]:
         data = "0x" + "".join([f"{word % _MODULUS:064x}" for word in words])
         tag = f"0x{(hour << 8) | number:064x}"
         topics = [TOPICS["FundingUpdated"]]
-        yield Log(second, second * 10**6, tag, number, market.address, topics, data)
+        log = Log(second, second * 10**6, tag, number, market.address, topics, data)
+        yield Due(float(second), log)
 
 
 def _taken(positions: list[Position], index: int) -> Position:

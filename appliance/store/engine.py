@@ -6,11 +6,12 @@ given back to the system after every start. Every handle must be closed before t
 """
 
 import faulthandler
+import fcntl
 import os
 import signal
 import threading
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -20,7 +21,6 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from appliance.errors import ConfigError, Retryable, StoreLocked
 
 MEBIBYTE: Final = 1 << 20
-_LOCK_ERROR: Final = "Code: 76"
 _FATAL: Final = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
 
@@ -53,6 +53,7 @@ class Engine:
         self._timeout_s = max(1, query_timeout_ms // 1000)
         self._clients: list[Client] = []
         self._lock = threading.Lock()
+        self._lock_file: IO[str] | None = None
 
     def open(self) -> Client:
         """Open the engine and return its first handle.
@@ -62,23 +63,38 @@ class Engine:
             ConfigError: the server cannot be reached or refuses the credentials.
         """
         if self.embedded:
-            Path(urlsplit(self.dsn).path).mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._own(Path(urlsplit(self.dsn).path))
         try:
             client = self.client()
         except ClickHouseError as error:
-            raise self._opening_error(error) from error
+            self.close()
+            where = urlsplit(self.dsn).hostname or urlsplit(self.dsn).path
+            raise ConfigError(
+                f"STORE_URL must be a store that opens, was at {where}: {error}"
+            ) from error
         _restore_fatal_signals()
         return client
 
-    def _opening_error(self, error: Exception) -> Exception:
-        if self.embedded and _LOCK_ERROR in str(error):
-            path = urlsplit(self.dsn).path
-            return StoreLocked(
+    def _own(self, path: Path) -> None:
+        """Lock the store for this process; the system gives the lock back however it ends.
+
+        The engine has a lock of its own, but says of a second process only that it cannot start.
+        """
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock_file = path.with_name(f"{path.name}.lock").open("w")
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise StoreLocked(
                 f"another process has the store at {path} open: stop it, or start this one with "
                 "another --data-dir"
-            )
-        host = urlsplit(self.dsn).hostname or urlsplit(self.dsn).path
-        return ConfigError(f"STORE_URL must be a store that opens, was at {host}: {error}")
+            ) from None
+        except OSError as error:
+            raise ConfigError(
+                f"DATA_DIR must be a directory that can be written, was {str(path.parent)!r}: "
+                f"{error.strerror}"
+            ) from None
 
     def client(self) -> Client:
         """Return a further handle; use it from one thread at a time."""
@@ -97,8 +113,11 @@ class Engine:
         """Close every handle; closing again does nothing."""
         with self._lock:
             clients, self._clients = self._clients, []
+            lock_file, self._lock_file = self._lock_file, None
         for client in reversed(clients):
             client.close()
+        if lock_file is not None:
+            lock_file.close()
 
 
 def _restore_fatal_signals() -> None:

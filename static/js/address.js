@@ -1,17 +1,14 @@
 /** The page's address: which market and interval it shows. */
 
-import { isInterval } from "./intervals.js";
-
-/** @typedef {{symbol: string | null, interval: string | null}} Place */
+import { normalInterval } from "./intervals.js";
 
 /**
  * @param {string} search
- * @returns {Place}
+ * @returns {{symbol: string | null, interval: string | null}}
  */
 export function parsePlace(search) {
   const params = new URLSearchParams(search);
-  const interval = params.get("interval");
-  return { symbol: params.get("symbol"), interval: isInterval(interval) ? interval : null };
+  return { symbol: params.get("symbol"), interval: normalInterval(params.get("interval")) };
 }
 
 /**

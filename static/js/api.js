@@ -2,12 +2,7 @@
 
 import { cleanCandles } from "./candles.js";
 
-/**
- * @import { Candle, Health, Market, Trade } from "./types.js"
- *
- * @typedef {{candles: Candle[], olderTo: number | null}} Page `olderTo`: where older bars end
- * @typedef {{symbol: string, interval: string, to?: number, limit: number}} PageRequest
- */
+/** @import { Health, Market, Page, PageRequest, Trade } from "./types.js" */
 
 const PATIENCE_MS = 10_000;
 

@@ -5,16 +5,7 @@ import { button, element, icon } from "./element.js";
 import { THIN } from "./numbers.js";
 import { formatDuration } from "./times.js";
 
-/**
- * @import { Child } from "./element.js"
- * @import { Health } from "./types.js"
- * @import { Connection } from "./connection.js"
- *
- * @typedef {object} BannerFacts
- * @property {Connection} connection
- * @property {Health | null} health
- * @property {number} lostFor_s
- */
+/** @import { Child, Connection, Health, StatusFacts } from "./types.js" */
 
 const COPIED_MS = 1600;
 const COMMAND = "RPC_URL=https://… VAMM_FACTORY_ADDRESS=0x… appliance serve";
@@ -33,7 +24,7 @@ export class Banner {
     this.#retry = retry;
   }
 
-  /** @param {BannerFacts} facts */
+  /** @param {StatusFacts} facts */
   show({ connection, health, lostFor_s }) {
     if (connection.kind === "stale") this.#stale(health, lostFor_s);
     else if (connection.kind === "syncing") this.#syncing(connection, health);

@@ -2,15 +2,7 @@
 
 import { lowerBound } from "./candles.js";
 
-/**
- * @import { Candle } from "./types.js"
- *
- * @typedef {object} WalkOptions
- * @property {() => readonly Candle[]} bars
- * @property {() => {from: number, to: number} | null} visible bar numbers in sight
- * @property {(bar: Candle) => void} onBar
- * @property {() => void} onLeave
- */
+/** @import { WalkOptions } from "./types.js" */
 
 /**
  * @param {HTMLElement} root takes the focus

@@ -5,9 +5,7 @@
 
 import { bucketEnd } from "./intervals.js";
 
-/**
- * @import { Candle, CandleColumns, Certainty } from "./types.js"
- */
+/** @import { Candle, CandleColumns, Certainty } from "./types.js" */
 
 /**
  * The library lets duplicates, strings and holes through silently, so nothing unclean gets near it.
@@ -82,7 +80,7 @@ export function lowerBound(candles, time_s) {
   let high = candles.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (/** @type {{time: number}} */ (candles[middle]).time < time_s) low = middle + 1;
+    if (candles[middle].time < time_s) low = middle + 1;
     else high = middle;
   }
   return low;

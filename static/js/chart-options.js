@@ -11,9 +11,10 @@ import {
   formatYear,
 } from "./times.js";
 
+/** @import { Palette } from "./types.js" */
+
 /**
  * @import { ChartOptions, DeepPartial, CandlestickSeriesPartialOptions, HistogramSeriesPartialOptions, Time } from "./library.js"
- * @import { Palette } from "./palette.js"
  */
 
 export const RIGHT_MARGIN_BARS = 9;

@@ -4,15 +4,6 @@
  *
  * @import { IChartApi, ISeriesApi, UTCTimestamp, MouseEventParams, LogicalRange, Time } from "./library.js"
  * @import { CandleStore } from "./candles.js"
- * @import { Candle } from "./types.js"
- * @import { BarColours } from "./palette.js"
- * @import { View } from "./viewport.js"
- * @import { OverlayState } from "./overlay.js"
- *
- * @typedef {object} Subject what the chart shows
- * @property {CandleStore} store
- * @property {string} interval
- * @property {number} decimals
  */
 
 import { certainty } from "./candles.js";
@@ -32,6 +23,8 @@ import { CandlestickSeries, createChart, HistogramSeries, PriceScaleMode } from 
 import { Overlay } from "./overlay.js";
 import { readPalette } from "./palette.js";
 import { rangeOf, viewOf } from "./viewport.js";
+
+/** @import { BarColours, Candle, OverlayState, Subject, View } from "./types.js" */
 
 /** Redrawing costs in proportion to the bars; with many, a little less often is enough. */
 const MANY_BARS = 5000;

@@ -1,8 +1,6 @@
 /** Colours for the canvas, which needs them opaque and resolved. */
 
-/** @typedef {[number, number, number]} Rgb */
-
-/** @param {string} css as computed styles give it: `rgb(1, 2, 3)` @returns {Rgb} */
+/** @param {string} css as computed styles give it: `rgb(1, 2, 3)` @returns {[number, number, number]} */
 export function parseRgb(css) {
   const found = css.match(/[\d.]+/g)?.map(Number) ?? [];
   return [found[0] ?? 0, found[1] ?? 0, found[2] ?? 0];

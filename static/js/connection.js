@@ -3,21 +3,7 @@
 import { THIN } from "./numbers.js";
 import { formatAge } from "./times.js";
 
-/**
- * @import { Health } from "./types.js"
- * @import { StreamState } from "./stream.js"
- *
- * @typedef {"connecting" | "live" | "reconnecting" | "syncing" | "stale" | "demo"} ConnectionKind
- * @typedef {{kind: ConnectionKind, word: string, detail: string}} Connection
- *
- * @typedef {object} ConnectionFacts
- * @property {StreamState} stream
- * @property {Health | null} health null when the server did not answer
- * @property {number} lostMs since when the socket is lost, 0 while it is not
- * @property {number} nextAttemptMs
- * @property {number | null} latencyMs
- * @property {number} nowMs
- */
+/** @import { Connection, ConnectionFacts, Health } from "./types.js" */
 
 /** A loss this long is no hiccup: what is on screen is old, and the page says how old. */
 const STALE_AFTER_MS = 30_000;

@@ -1,21 +1,5 @@
 /**
  * The composition root: builds every part once, hands each what it needs, and starts them.
- *
- * @import { Bootstrap, Candle, Market } from "./types.js"
- * @import { Place } from "./navigation.js"
- *
- * @typedef {object} Panels what a session may show
- * @property {ChartView} chart
- * @property {ChartState} state
- * @property {MarketList} list
- * @property {Tape} tape
- * @property {() => void} showEmptyStore
- * @property {(place: Place, market: Market | undefined) => void} showPlace
- * @property {() => void} showFigures
- * @property {() => void} barsChanged
- * @property {(sentence: string) => void} announce
- *
- * @typedef {{chart: import("./library.js").IChartApi, candles: () => Candle[]}} Inspection
  */
 
 import { createAnnouncer } from "./announcer.js";
@@ -42,6 +26,8 @@ import { Stream } from "./stream.js";
 import { bindTabs } from "./tabs.js";
 import { Tape } from "./tape.js";
 import { bindTheme } from "./theme.js";
+
+/** @import { Bootstrap, Inspection, Panels, Place } from "./types.js" */
 
 const MARKETS_EVERY_MS = 5_000;
 
@@ -167,6 +153,7 @@ export class Dashboard {
       chart: this.#chart,
       figures: this.#figures,
       announce: this.#announce,
+      onSynced: () => void this.#session.reread(),
       banner: new Banner(byId("banner"), () => this.#stream.retryNow()),
     });
     return new Status({

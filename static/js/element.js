@@ -1,6 +1,6 @@
 /** Building and finding elements, with types. */
 
-/** @typedef {Node | string | null | undefined | false} Child */
+/** @import { Child } from "./types.js" */
 
 /**
  * @param {string} id

@@ -3,18 +3,13 @@
  * missed while away. Holds no element; the chart is told through the callbacks.
  *
  * @import { Api } from "./api.js"
- * @import { Bootstrap, Candle } from "./types.js"
- * @import { CandleEvent } from "./protocol.js"
- *
- * @typedef {object} FeedOptions
- * @property {Pick<Api, "fetchCandles">} api
- * @property {(firstIndex: number) => void} onBar bars from this index on have changed
- * @property {() => void} onReset all bars may have changed
  */
 
 import { CandleStore } from "./candles.js";
 import { bucketStart, intervalSeconds } from "./intervals.js";
 import { compactSymbol } from "./protocol.js";
+
+/** @import { Candle, CandleEvent, FeedOptions } from "./types.js" */
 
 const PAGE = 1000;
 /** Above this a chart redraws too slowly for live bars; history ends here. */
@@ -120,12 +115,19 @@ export class Feed {
     return this.catchUp();
   }
 
-  /** Asks for what was missed: everything that was not closed and final when we last knew. */
-  async catchUp() {
+  /** Reads all bars anew that are held: history itself is still being written. */
+  reread() {
+    return this.catchUp(this.#store.first?.time ?? 0);
+  }
+
+  /**
+   * Asks for what was missed: everything that was not closed and final when we last knew.
+   * @param {number} [from]
+   */
+  async catchUp(from = this.#firstUnsure()) {
     if (this.#coming || !this.symbol) return;
     const choice = this.#choice;
     const store = this.#store;
-    const from = this.#firstUnsure();
     store.beginBackfill();
     try {
       const { candles, olderTo } = await this.#readBack(from);

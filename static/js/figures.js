@@ -6,15 +6,6 @@
  * @import { ChartView } from "./chart-view.js"
  * @import { BarClock } from "./bar-clock.js"
  * @import { MarketList } from "./market-list.js"
- * @import { Market } from "./types.js"
- * @import { Place } from "./navigation.js"
- *
- * @typedef {object} FiguresParts
- * @property {Session} session
- * @property {ChartView} chart
- * @property {BarClock} clock
- * @property {MarketList} list
- * @property {() => number} now_s
  */
 
 import { certainty } from "./candles.js";
@@ -23,6 +14,8 @@ import { Head } from "./head.js";
 import { Legend } from "./legend.js";
 import { formatPrice } from "./numbers.js";
 import { formatClock, formatCountdown, formatMoment } from "./times.js";
+
+/** @import { FiguresParts, Market, Place } from "./types.js" */
 
 const NAME = "Chart appliance";
 

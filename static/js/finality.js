@@ -1,6 +1,6 @@
 /** The dotted line between bars that can no longer change and bars a reorg may still revise. */
 
-/** @import { Draw } from "./overlay.js" */
+/** @import { Draw } from "./types.js" */
 
 const TOP = 12;
 

@@ -2,7 +2,7 @@
 
 import { remember } from "./theme.js";
 
-/** @typedef {"left" | "right"} Side */
+/** @import { Side } from "./types.js" */
 
 const root = document.documentElement;
 /** The widths at which a side is open unless it was folded by hand. */

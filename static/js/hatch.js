@@ -1,6 +1,6 @@
 /** Hatching: here is time, but no data. */
 
-/** @import { Draw } from "./overlay.js" */
+/** @import { Draw } from "./types.js" */
 
 const SPACING = 6;
 

@@ -5,12 +5,7 @@ import { formatChange, formatCompact, formatCount, formatPercent, formatPrice } 
 import { percentTone, showPrice } from "./price.js";
 import { createRuler } from "./ruler.js";
 
-/**
- * @import { Market } from "./types.js"
- *
- * @typedef {Record<"root" | "price" | "change" | "rangeLow" | "rangeHigh" | "ruler" | "stats" | "range", HTMLElement>} HeadParts
- * @typedef {{label: string, textOf: (market: Market, decimals: number) => string | null, always?: boolean}} Stat
- */
+/** @import { HeadParts, Market, Stat } from "./types.js" */
 
 /** @type {Stat[]} */
 const STATS = [
@@ -104,9 +99,9 @@ export class Head {
       stats.replaceChildren(...shown.map(({ label }) => statNode(label)));
     }
     shown.forEach(({ label, value }, index) => {
-      const [title, figure] = /** @type {HTMLElement} */ (stats.children[index]).children;
-      if (title) setText(title, label);
-      if (figure) setText(figure, value ?? "");
+      const [title, figure] = stats.children[index].children;
+      setText(title, label);
+      setText(figure, value ?? "");
     });
   }
 }

@@ -1,56 +1,56 @@
-/** The intervals a chart can have, and where their buckets begin and end. */
+/**
+ * Intervals: `<n><s|m|h|d|w|M>`, and where their buckets begin and end. The server's rule is the
+ * same: weeks are Mondays counted from 1970-01-05, months from 1970-01, all else from the epoch.
+ */
 
-const MINUTE = 60;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
-const WEEK = 7 * DAY;
+const WEEK = 604_800;
 /** 1970-01-05 was the first Monday. */
-const FIRST_MONDAY = 4 * DAY;
+const FIRST_MONDAY = 345_600;
+/** Months count their mean; their buckets follow the calendar. */
+const MONTH = 2_629_746;
+const LONGEST = 10 * 366 * 86_400;
 
-/** Name → seconds; a month counts its mean, its buckets follow the calendar. */
-const SECONDS = /** @type {Record<string, number>} */ ({
-  "1s": 1,
-  "5s": 5,
-  "15s": 15,
-  "30s": 30,
-  "1m": MINUTE,
-  "3m": 3 * MINUTE,
-  "5m": 5 * MINUTE,
-  "15m": 15 * MINUTE,
-  "30m": 30 * MINUTE,
-  "1h": HOUR,
-  "2h": 2 * HOUR,
-  "4h": 4 * HOUR,
-  "6h": 6 * HOUR,
-  "12h": 12 * HOUR,
-  "1d": DAY,
-  "3d": 3 * DAY,
-  "1w": WEEK,
-  "1M": 30.436875 * DAY,
-});
+/** @type {Record<string, {seconds: number, word: string}>} */
+const UNITS = {
+  s: { seconds: 1, word: "second" },
+  m: { seconds: 60, word: "minute" },
+  h: { seconds: 3600, word: "hour" },
+  d: { seconds: 86_400, word: "day" },
+  w: { seconds: WEEK, word: "week" },
+  M: { seconds: MONTH, word: "month" },
+};
 
 export const FAVOURITES = ["1s", "1m", "5m", "15m", "1h", "4h", "1d"];
 export const DEFAULT_INTERVAL = "1m";
 
-const WORDS = /** @type {Record<string, string>} */ ({
-  s: "second",
-  m: "minute",
-  h: "hour",
-  d: "day",
-  w: "week",
-  M: "month",
-});
+/** @param {string} name */
+function parse(name) {
+  const found = /^([1-9]\d{0,5})([smhdwM])$/.exec(name);
+  const unit = UNITS[found?.[2] ?? ""];
+  const count = Number(found?.[1]);
+  return unit && count * unit.seconds <= LONGEST ? { count, ...unit } : null;
+}
 
-/** @param {string | null | undefined} name */
-export function isInterval(name) {
-  return name != null && Object.hasOwn(SECONDS, name);
+/** @param {string} name */
+function known(name) {
+  const interval = parse(name);
+  if (!interval) throw new RangeError(`interval must be like 1m or 4h, was '${name}'`);
+  return interval;
+}
+
+/**
+ * The one spelling of an interval, or null; only m and M differ by case.
+ * @param {string | null | undefined} text
+ */
+export function normalInterval(text) {
+  const name = text?.replace(/[SHDW]$/, (unit) => unit.toLowerCase()) ?? "";
+  return parse(name) && name;
 }
 
 /** @param {string} name */
 export function intervalSeconds(name) {
-  const seconds = SECONDS[name];
-  if (seconds === undefined) throw new RangeError(`interval must be one of ours, was '${name}'`);
-  return seconds;
+  const { count, seconds } = known(name);
+  return count * seconds;
 }
 
 /**
@@ -58,8 +58,8 @@ export function intervalSeconds(name) {
  * @param {string} name
  */
 export function intervalWords(name) {
-  const count = Number.parseInt(name, 10);
-  return `${count} ${WORDS[name.slice(-1)]}${count === 1 ? "" : "s"}`;
+  const { count, word } = known(name);
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
 }
 
 /**
@@ -67,9 +67,10 @@ export function intervalWords(name) {
  * @param {number} time_s
  */
 export function bucketStart(name, time_s) {
-  if (name === "1M") return monthStart(time_s, 0);
-  const length = intervalSeconds(name);
-  const origin = name === "1w" ? FIRST_MONDAY : 0;
+  const { count, seconds } = known(name);
+  if (seconds === MONTH) return monthStart(Math.floor(monthOf(time_s) / count) * count);
+  const length = count * seconds;
+  const origin = seconds === WEEK ? FIRST_MONDAY : 0;
   return Math.floor((time_s - origin) / length) * length + origin;
 }
 
@@ -78,14 +79,17 @@ export function bucketStart(name, time_s) {
  * @param {number} start_s a bucket's start
  */
 export function bucketEnd(name, start_s) {
-  return name === "1M" ? monthStart(start_s, 1) : start_s + intervalSeconds(name);
+  const { count, seconds } = known(name);
+  return seconds === MONTH ? monthStart(monthOf(start_s) + count) : start_s + count * seconds;
 }
 
-/**
- * @param {number} time_s
- * @param {number} later months to add
- */
-function monthStart(time_s, later) {
+/** Months since 1970-01. @param {number} time_s */
+function monthOf(time_s) {
   const date = new Date(time_s * 1000);
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + later, 1) / 1000;
+  return (date.getUTCFullYear() - 1970) * 12 + date.getUTCMonth();
+}
+
+/** @param {number} month since 1970-01 */
+function monthStart(month) {
+  return Date.UTC(1970, month, 1) / 1000;
 }

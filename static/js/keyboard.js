@@ -1,12 +1,6 @@
 /** Keys for the whole page; a field that is being typed in keeps its own. */
 
-/**
- * @typedef {object} KeyActions
- * @property {(letter: string) => void} search
- * @property {(side: "left" | "right") => void} fold
- * @property {(index: number) => void} favourite
- * @property {() => void} help
- */
+/** @import { KeyActions } from "./types.js" */
 
 /** @param {KeyActions} actions */
 export function bindKeyboard(actions) {

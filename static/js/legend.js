@@ -7,10 +7,7 @@ import { formatChange, formatCompact } from "./numbers.js";
 import { direction, showPrice } from "./price.js";
 import { formatBarTime } from "./times.js";
 
-/**
- * @import { Candle } from "./types.js"
- * @import { Subject } from "./chart-view.js"
- */
+/** @import { Candle, Subject } from "./types.js" */
 
 const FIELDS = /** @type {const} */ (["open", "high", "low", "close"]);
 
@@ -45,7 +42,7 @@ export class Legend {
   show({ store, interval, decimals }, bar, now_s) {
     this.#time.textContent = formatBarTime(bar.time, intervalSeconds(interval), now_s);
     FIELDS.forEach((name, index) => {
-      showPrice(/** @type {HTMLElement} */ (this.#prices[index]), bar[name], decimals);
+      showPrice(this.#prices[index], bar[name], decimals);
     });
     const change = bar.close - (store.before(bar.time)?.close ?? bar.open);
     this.#change.textContent = formatChange(change, decimals);

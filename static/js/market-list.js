@@ -4,15 +4,7 @@ import { element } from "./element.js";
 import { findMarkets, nextSort, sortMarkets } from "./market-order.js";
 import { MarketRow } from "./market-row.js";
 
-/**
- * @import { Market } from "./types.js"
- * @import { Sort, SortKey } from "./market-order.js"
- *
- * @typedef {object} MarketListParts
- * @property {HTMLElement} rows
- * @property {HTMLElement} sorts
- * @property {HTMLInputElement} search
- */
+/** @import { Market, MarketListParts, Sort, SortKey } from "./types.js" */
 
 export class MarketList {
   #parts;

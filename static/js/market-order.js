@@ -1,11 +1,6 @@
 /** Which markets the list shows, and in what order. */
 
-/**
- * @import { Market } from "./types.js"
- *
- * @typedef {"symbol" | "change" | "price"} SortKey
- * @typedef {{key: SortKey, descending: boolean} | null} Sort null keeps the server's order
- */
+/** @import { Market, Sort, SortKey } from "./types.js" */
 
 /** @type {Record<SortKey, (market: Market) => number | string | undefined>} */
 const VALUES = {

@@ -2,14 +2,7 @@
 
 import { element, icon } from "./element.js";
 
-/**
- * @typedef {object} MenuItem
- * @property {string} label
- * @property {string} [hint]
- * @property {"radio" | "checkbox"} kind
- * @property {() => boolean} isChecked
- * @property {() => void} choose
- */
+/** @import { MenuItem } from "./types.js" */
 
 const MARGIN = 8;
 

@@ -2,7 +2,7 @@
 
 import { formatPlace, parsePlace } from "./address.js";
 
-/** @typedef {{symbol: string, interval: string}} Place */
+/** @import { Place } from "./types.js" */
 
 export class Navigation {
   #home;

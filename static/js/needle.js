@@ -1,6 +1,6 @@
 /** The needle marks now: a dotted line at the last price, a pointer on the axis, a note below it. */
 
-/** @import { Draw } from "./overlay.js" */
+/** @import { Draw, OverlayState } from "./types.js" */
 
 const LABEL_HEIGHT = 20;
 const POINT = 6;
@@ -46,7 +46,7 @@ function noteTop(middle, height) {
 
 /**
  * @param {CanvasRenderingContext2D} context
- * @param {import("./overlay.js").OverlayState} state
+ * @param {OverlayState} state
  * @param {number} width
  * @param {number} middle
  */
@@ -70,7 +70,7 @@ function drawPointer(context, { palette, isStale }, width, middle) {
 
 /**
  * @param {CanvasRenderingContext2D} context
- * @param {import("./overlay.js").OverlayState} state
+ * @param {OverlayState} state
  * @param {number} width
  * @param {number} top
  */

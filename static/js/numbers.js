@@ -3,6 +3,8 @@
  * 0.0₄2084 form once four or more zeros lead.
  */
 
+/** @import { PriceParts } from "./types.js" */
+
 export const MINUS = "\u2212";
 /** Narrow, and never the place where a line breaks. */
 export const THIN = "\u2009";
@@ -19,13 +21,6 @@ const UNITS = /** @type {const} */ ([
   [1e6, "M"],
   [1e3, "k"],
 ]);
-
-/**
- * @typedef {object} PriceParts
- * @property {string} lead everything before the folded zeros, or the whole number
- * @property {string} zeros how many zeros are folded, "" when none
- * @property {string} rest the digits after them
- */
 
 /** @param {number} value */
 function magnitude(value) {
@@ -69,9 +64,8 @@ export function formatFixed(value, decimals) {
 export function priceParts(value, decimals) {
   const text = formatFixed(value, usableDecimals(value, decimals));
   const folded = /^(−?0\.)(0+)([1-9]\d*)$/.exec(text);
-  if (!folded || (folded[2] ?? "").length < FOLD_ZEROS) return { lead: text, zeros: "", rest: "" };
-  const zeros = String((folded[2] ?? "").length);
-  return { lead: `${folded[1]}0`, zeros, rest: folded[3] ?? "" };
+  if (!folded || folded[2].length < FOLD_ZEROS) return { lead: text, zeros: "", rest: "" };
+  return { lead: `${folded[1]}0`, zeros: String(folded[2].length), rest: folded[3] };
 }
 
 /**

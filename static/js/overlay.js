@@ -8,27 +8,10 @@ import { drawHatch } from "./hatch.js";
 import { drawNeedleLabel, drawNeedleLine } from "./needle.js";
 import { drawWatermark } from "./watermark.js";
 
+/** @import { Draw, OverlayState, Scene } from "./types.js" */
+
 /**
  * @import { IPrimitivePaneRenderer, IPrimitivePaneView, ISeriesPrimitive, SeriesAttachedParameter, Time, IChartApi, ISeriesApi } from "./library.js"
- * @import { Palette } from "./palette.js"
- *
- * @typedef {object} OverlayState
- * @property {Palette} palette
- * @property {number | null} price of the needle
- * @property {string} label
- * @property {string} note below the label: the countdown, or "no data"
- * @property {boolean} isStale
- * @property {number | null} boundary bar number of the first bar that is closed but not final
- * @property {{from: number, to: number} | null} gap bar numbers without data
- * @property {string} watermark
- *
- * @typedef {object} Place where things are, in media pixels
- * @property {number} width
- * @property {number} height
- * @property {(price: number) => number | null} yOf
- * @property {(logical: number) => number | null} xOf
- *
- * @typedef {(context: CanvasRenderingContext2D, state: OverlayState, place: Place) => void} Draw
  */
 
 /** @implements {ISeriesPrimitive<Time>} */
@@ -94,7 +77,7 @@ export class Overlay {
 
   /**
    * @param {{width: number, height: number}} size
-   * @returns {Place | null}
+   * @returns {Scene | null}
    */
   #place({ width, height }) {
     if (!this.#attached) return null;

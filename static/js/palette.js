@@ -2,6 +2,8 @@
 
 import { fade, mix } from "./colour.js";
 
+/** @import { Palette, Token } from "./types.js" */
+
 const TOKENS = /** @type {const} */ ([
   "plate",
   "screen",
@@ -18,12 +20,6 @@ const TOKENS = /** @type {const} */ ([
   "raised",
 ]);
 
-/**
- * @typedef {Record<typeof TOKENS[number], string>} Tokens
- * @typedef {{body: string, edge: string, volume: string}} BarColours
- * @typedef {Tokens & {font: string, crosshair: string, faint: string, bars: Record<"up" | "down", Record<"final" | "open", BarColours>>}} Palette
- */
-
 /** @returns {Palette} */
 export function readPalette() {
   // A custom property reads as written; only a real property resolves light-dark().
@@ -35,7 +31,7 @@ export function readPalette() {
   });
   const font = getComputedStyle(probe).fontFamily;
   probe.remove();
-  const tokens = /** @type {Tokens} */ (Object.fromEntries(entries));
+  const tokens = /** @type {Record<Token, string>} */ (Object.fromEntries(entries));
   return {
     ...tokens,
     font,

@@ -2,9 +2,7 @@
 
 import { setText, svg } from "./element.js";
 
-/**
- * @import { Connection, ConnectionKind } from "./connection.js"
- */
+/** @import { Connection, ConnectionKind } from "./types.js" */
 
 const HATCH = "M0 4 4 0M0 9 9 0M5 9l4-4";
 

@@ -1,13 +1,6 @@
 /** What is said on `/ws`: stream names, requests, and events turned into our own shapes. */
 
-/**
- * @import { Candle, Trade } from "./types.js"
- *
- * @typedef {{type: "candle", symbol: string, interval: string, candle: Candle, sentMs: number}} CandleEvent
- * @typedef {{type: "trade", symbol: string, trade: Trade, sentMs: number}} TradeEvent
- * @typedef {{type: "answer", id: number, error: string | null}} Answer
- * @typedef {CandleEvent | TradeEvent | Answer | {type: "other"}} Message
- */
+/** @import { CandleEvent, Message, TradeEvent } from "./types.js" */
 
 /** The spelling without punctuation that stream names use. @param {string} symbol */
 export function compactSymbol(symbol) {

@@ -1,6 +1,6 @@
 /** Log and percent: each button turns its scale on, and off again. */
 
-/** @typedef {"normal" | "log" | "percent"} ScaleMode */
+/** @import { ScaleMode } from "./types.js" */
 
 /**
  * @param {HTMLElement} root

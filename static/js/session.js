@@ -3,12 +3,7 @@
  * and the panels because of it. Everything it uses is handed in by dashboard.js.
  *
  * @import { Api } from "./api.js"
- * @import { Panels } from "./dashboard.js"
- * @import { Bootstrap, Market, Trade } from "./types.js"
- * @import { Place } from "./navigation.js"
- * @import { CandleEvent, TradeEvent } from "./protocol.js"
  * @import { Stream } from "./stream.js"
- * @import { View } from "./viewport.js"
  */
 
 import { candlesFromColumns } from "./candles.js";
@@ -17,6 +12,8 @@ import { intervalSeconds } from "./intervals.js";
 import { withPrice } from "./live-market.js";
 import { decimalsOf } from "./market-row.js";
 import { candleStream, compactSymbol, tradeStream } from "./protocol.js";
+
+/** @import { Bootstrap, CandleEvent, Market, Panels, Place, TradeEvent, View } from "./types.js" */
 
 const TAPE_TRADES = 100;
 /** What a screen can show at most; reading further back for it would be in vain. */
@@ -75,6 +72,7 @@ export class Session {
     this.#panels.tape.show(trades, this.#decimals);
     this.#subscribe();
     this.#showBars(null);
+    performance.mark("first-candles");
   }
 
   /** @param {Place} place */
@@ -150,6 +148,15 @@ export class Session {
       await Promise.all([this.feed.resume(), this.loadTrades()]);
     } catch {
       // Bars on screen stay; the next return of the stream asks again.
+    }
+  }
+
+  /** History is being written while we look: it is read again. */
+  async reread() {
+    try {
+      await this.feed.reread();
+    } catch {
+      // The next report of the server asks again.
     }
   }
 

@@ -1,11 +1,6 @@
 /** The path of a sparkline, as numbers an SVG takes. */
 
-/**
- * @typedef {object} Sparkline
- * @property {string} path
- * @property {number} baseline y of the value 24 h ago
- * @property {{x: number, y: number}} end
- */
+/** @import { Sparkline } from "./types.js" */
 
 /**
  * @param {readonly number[]} values oldest first
@@ -23,8 +18,8 @@ export function sparkline(values, width, height) {
     // A market that did not move is a line in the middle, not at the bottom.
     y: round(span === 0 ? height / 2 : height - ((value - low) / span) * height),
   }));
-  const first = /** @type {{x: number, y: number}} */ (points[0]);
-  const end = /** @type {{x: number, y: number}} */ (points.at(-1));
+  const first = points[0];
+  const end = points[points.length - 1];
   return { path: `M${points.map(({ x, y }) => `${x} ${y}`).join("L")}`, baseline: first.y, end };
 }
 

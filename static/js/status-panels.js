@@ -4,14 +4,12 @@ import { byId } from "./element.js";
 import { Pill } from "./pill.js";
 import { Strip } from "./strip.js";
 
+/** @import { Health, StatusFacts } from "./types.js" */
+
 /**
  * @import { Banner } from "./banner.js"
  * @import { ChartView } from "./chart-view.js"
  * @import { Figures } from "./figures.js"
- * @import { Connection } from "./connection.js"
- * @import { Health } from "./types.js"
- *
- * @typedef {{connection: Connection, health: Health | null, lostFor_s: number}} StatusFacts
  */
 
 export class StatusPanels {
@@ -27,7 +25,7 @@ export class StatusPanels {
   #kind = "";
 
   /**
-   * @param {{chart: ChartView, figures: Figures, banner: Banner, announce: (sentence: string) => void}} parts
+   * @param {{chart: ChartView, figures: Figures, banner: Banner, announce: (sentence: string) => void, onSynced: () => void}} parts
    */
   constructor(parts) {
     this.#parts = parts;
@@ -46,10 +44,12 @@ export class StatusPanels {
     this.#parts.banner.show(facts);
     // To a machine demo is live: the word only says whose data it is.
     this.#root.dataset.connection = connection.kind === "demo" ? "live" : connection.kind;
+    const wasSyncing = this.#kind === "syncing";
     const isStale = connection.kind === "stale";
     if (isStale || this.#kind === "stale") {
       this.#parts.figures.setStale(isStale ? this.#since(lostFor_s) : null);
     }
+    if (wasSyncing && connection.kind !== "syncing") this.#parts.onSynced();
     if (this.#kind && connection.kind !== this.#kind) {
       this.#parts.announce(`${connection.word} ${connection.detail}`.trim());
     }

@@ -3,25 +3,16 @@
  * it in pill, banner, strip and on the chart element.
  *
  * @import { Api } from "./api.js"
- * @import { Health } from "./types.js"
- * @import { Stream, StreamState } from "./stream.js"
- * @import { Connection } from "./connection.js"
+ * @import { Stream } from "./stream.js"
  */
 
 import { describeConnection } from "./connection.js";
 
+/** @import { Health, StatusOptions, StreamState } from "./types.js" */
+
 const POLL_MS = 10_000;
 /** While history is being made the numbers move fast. */
 const POLL_BUSY_MS = 2_000;
-
-/**
- * @typedef {object} StatusOptions
- * @property {Api} api
- * @property {Health} health as the page came with it
- * @property {() => Stream} stream
- * @property {(facts: {connection: Connection, health: Health | null, lostFor_s: number}) => void} onStatus
- * @property {(health: Health) => void} onHealth
- */
 
 export class Status {
   #options;

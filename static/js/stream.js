@@ -1,31 +1,12 @@
 /**
  * One WebSocket that stays: reconnects with growing delay, subscribes again, and notices a
  * socket that is open but dead. Free of the DOM: sockets, time and chance are passed in.
- *
- * @import { CandleEvent, TradeEvent } from "./protocol.js"
- *
- * @typedef {"connecting" | "live" | "reconnecting"} StreamState
- *
- * @typedef {object} Socket the part of WebSocket that is used
- * @property {(data: string) => void} send
- * @property {(code?: number) => void} close
- * @property {((event: any) => void) | null} onopen
- * @property {((event: any) => void) | null} onmessage
- * @property {((event: any) => void) | null} onclose
- *
- * @typedef {object} StreamOptions
- * @property {() => Socket} openSocket
- * @property {(event: CandleEvent | TradeEvent) => void} onEvent
- * @property {(state: StreamState) => void} onState
- * @property {() => void} onReturn after a loss, once subscribed again: events were missed
- * @property {(ms: number) => void} [onLatency]
- * @property {() => number} [now] milliseconds
- * @property {() => number} [random]
- * @property {(work: () => void, ms: number) => () => void} [schedule] returns its cancellation
  */
 
 import { backoffDelay } from "./backoff.js";
 import { parseMessage, probe, request } from "./protocol.js";
+
+/** @import { Socket, StreamOptions } from "./types.js" */
 
 const PROBE_EVERY_MS = 10_000;
 const PROBE_PATIENCE_MS = 8_000;

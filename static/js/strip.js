@@ -3,11 +3,7 @@
 import { setText, svg } from "./element.js";
 import { formatCount, formatFixed } from "./numbers.js";
 
-/**
- * @import { Health } from "./types.js"
- *
- * @typedef {Record<"rate" | "rateBars" | "readers" | "stored", Element>} StripParts
- */
+/** @import { Health, StripParts } from "./types.js" */
 
 const BARS = 12;
 const BAR_STEP = 4;

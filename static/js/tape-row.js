@@ -5,10 +5,7 @@ import { formatSize } from "./numbers.js";
 import { showPrice } from "./price.js";
 import { formatClock, formatDate } from "./times.js";
 
-/**
- * @import { Trade } from "./types.js"
- * @import { Weight } from "./trade-weight.js"
- */
+/** @import { Trade, Weight } from "./types.js" */
 
 const TRIANGLES = { buy: "M.5 7h7L4 1z", sell: "M.5 1h7L4 7z" };
 const WORDS = /** @type {Record<string, string>} */ ({ liquidation: "liq" });

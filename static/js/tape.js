@@ -1,11 +1,11 @@
 /** The tape: latest trades, newest first; rows are added once per frame however many arrive. */
 
 import { button, element } from "./element.js";
-import { formatPrice } from "./numbers.js";
+import { priceText } from "./price.js";
 import { tapeRow } from "./tape-row.js";
 import { weigher } from "./trade-weight.js";
 
-/** @import { Trade } from "./types.js" */
+/** @import { Trade, Weight } from "./types.js" */
 
 const MOST_ROWS = 100;
 
@@ -80,8 +80,8 @@ export class Tape {
 
   /** The price column is as wide as the widest price, so that it does not dance. */
   #fitPrices() {
-    const first = this.#trades[0];
-    const chars = first ? formatPrice(first.price, this.#decimals).length : 0;
+    const prices = this.#trades.map(({ price }) => priceText(price, this.#decimals).length);
+    const chars = Math.max(0, ...prices);
     const panel = this.#rows.parentElement;
     panel?.style.setProperty("--price-chars", String(chars));
   }
@@ -92,7 +92,7 @@ export class Tape {
 
   /**
    * @param {Trade} trade
-   * @param {(size: number) => import("./trade-weight.js").Weight} weigh
+   * @param {(size: number) => Weight} weigh
    */
   #row(trade, weigh) {
     return tapeRow(trade, this.#decimals, weigh(trade.size));

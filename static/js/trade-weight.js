@@ -1,6 +1,6 @@
 /** How heavy a trade is among its neighbours: the tape shows it by weight of the type. */
 
-/** @typedef {"light" | "medium" | "heavy"} Weight */
+/** @import { Weight } from "./types.js" */
 
 /**
  * Thresholds from the sizes on the tape: above the median, and the top 5 %.

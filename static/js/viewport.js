@@ -2,15 +2,11 @@
  * The visible range in time instead of bar numbers, so that it survives a change of interval.
  * A bar number may be fractional and may lie beyond either end; time goes on there at one
  * interval per bar.
- *
- * @typedef {{from: number, to: number}} Range
- *
- * @typedef {object} View what should stay in sight
- * @property {number} from left edge, unix seconds
- * @property {number | null} to right edge, or null when it follows the newest bar
  */
 
 import { lowerBound } from "./candles.js";
+
+/** @import { BarRange, View } from "./types.js" */
 
 /** Fewer bars than this say nothing; more than this are thinner than half a pixel. */
 const FEWEST_BARS = 20;
@@ -24,13 +20,13 @@ const MARGIN_SHARE = 0.08;
  */
 export function timeAt(candles, logical, step_s) {
   const lastIndex = candles.length - 1;
-  const first = /** @type {{time: number}} */ (candles[0]);
-  const last = /** @type {{time: number}} */ (candles[lastIndex]);
+  const first = candles[0];
+  const last = candles[lastIndex];
   if (logical <= 0) return first.time + logical * step_s;
   if (logical >= lastIndex) return last.time + (logical - lastIndex) * step_s;
   const index = Math.floor(logical);
-  const left = /** @type {{time: number}} */ (candles[index]).time;
-  const right = /** @type {{time: number}} */ (candles[index + 1]).time;
+  const left = candles[index].time;
+  const right = candles[index + 1].time;
   return left + (logical - index) * (right - left);
 }
 
@@ -42,19 +38,19 @@ export function timeAt(candles, logical, step_s) {
  */
 export function logicalAt(candles, time_s, step_s) {
   const lastIndex = candles.length - 1;
-  const first = /** @type {{time: number}} */ (candles[0]);
-  const last = /** @type {{time: number}} */ (candles[lastIndex]);
+  const first = candles[0];
+  const last = candles[lastIndex];
   if (time_s <= first.time) return (time_s - first.time) / step_s;
   if (time_s >= last.time) return lastIndex + (time_s - last.time) / step_s;
   const index = lowerBound(candles, time_s);
-  const right = /** @type {{time: number}} */ (candles[index]).time;
-  const left = /** @type {{time: number}} */ (candles[index - 1]).time;
+  const right = candles[index].time;
+  const left = candles[index - 1].time;
   return index - 1 + (time_s - left) / (right - left);
 }
 
 /**
  * @param {readonly {time: number}[]} candles not empty
- * @param {Range} visible bar numbers
+ * @param {BarRange} visible bar numbers
  * @param {number} step_s
  * @returns {View}
  */
@@ -71,7 +67,7 @@ export function viewOf(candles, visible, step_s) {
  * @param {View} view
  * @param {number} step_s
  * @param {number} margin bars kept free right of the newest one
- * @returns {Range}
+ * @returns {BarRange}
  */
 export function rangeOf(candles, view, step_s, margin) {
   const last = candles.length - 1;

@@ -1,6 +1,6 @@
 /** Words in the ground of the chart, so that a picture of it cannot be mistaken for a real market. */
 
-/** @import { Draw } from "./overlay.js" */
+/** @import { Draw } from "./types.js" */
 
 /** @type {Draw} */
 export function drawWatermark(context, { palette, watermark }, { width, height }) {

@@ -5,7 +5,7 @@ import { describeConnection } from "../../static/js/connection.js";
 /** @type {import("../../static/js/types.js").Health} */
 const READY = { status: "ready", demo: false, parts: [{ name: "store", state: "ok" }] };
 
-/** @type {import("../../static/js/connection.js").ConnectionFacts} */
+/** @type {import("../../static/js/types.js").ConnectionFacts} */
 const LIVE = {
   stream: "live",
   health: READY,

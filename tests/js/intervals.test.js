@@ -5,7 +5,7 @@ import {
   bucketStart,
   intervalSeconds,
   intervalWords,
-  isInterval,
+  normalInterval,
 } from "../../static/js/intervals.js";
 
 /** @param {string} iso */
@@ -21,6 +21,8 @@ for (const [interval, time, start, end] of /** @type {const} */ ([
   ["1w", "2025-11-09T23:59:59Z", "2025-11-03T00:00:00Z", "2025-11-10T00:00:00Z"],
   ["1w", "2025-11-10T00:00:00Z", "2025-11-10T00:00:00Z", "2025-11-17T00:00:00Z"],
   ["1M", "2025-12-31T23:59:59Z", "2025-12-01T00:00:00Z", "2026-01-01T00:00:00Z"],
+  ["3M", "2025-12-31T00:00:00Z", "2025-10-01T00:00:00Z", "2026-01-01T00:00:00Z"],
+  ["7m", "1970-01-01T00:08:00Z", "1970-01-01T00:07:00Z", "1970-01-01T00:14:00Z"],
   ["1M", "2024-02-10T00:00:00Z", "2024-02-01T00:00:00Z", "2024-03-01T00:00:00Z"],
 ])) {
   test(`${interval} bucket of ${time}`, () => {
@@ -35,11 +37,23 @@ test("month and minute differ by case only, and are not confused", () => {
   assert.ok(intervalSeconds("1M") > 28 * 86_400);
 });
 
-test("names of Object's own properties are no intervals", () => {
-  assert.equal(isInterval("1h"), true);
-  assert.equal(isInterval("constructor"), false);
-  assert.equal(isInterval("7x"), false);
-  assert.equal(isInterval(null), false);
+test("any count of a unit is an interval, in one spelling", () => {
+  const spellings = ["1h", "1H", "7m", "90s", "1M", "1m", "2W"].map(normalInterval);
+  assert.deepEqual(spellings, ["1h", "1h", "7m", "90s", "1M", "1m", "2w"]);
+  for (const text of [
+    "constructor",
+    "7x",
+    "0m",
+    "-1m",
+    "m",
+    "",
+    "11000d",
+    "1 m",
+    null,
+    undefined,
+  ]) {
+    assert.equal(normalInterval(text), null);
+  }
   assert.throws(() => intervalSeconds("7x"), /was '7x'/);
 });
 

@@ -1,0 +1,390 @@
+/**
+ * The shapes that travel between modules, for the checker only: browsers never fetch this file.
+ * Times are unix seconds (UTC) unless a name says otherwise (`…Ms`). What the server does not
+ * know is absent, never zero.
+ */
+
+import type { Api } from "./api.js";
+import type { BarClock } from "./bar-clock.js";
+import type { CandleStore } from "./candles.js";
+import type { ChartState } from "./chart-state.js";
+import type { ChartView } from "./chart-view.js";
+import type { IChartApi } from "./library.js";
+import type { MarketList } from "./market-list.js";
+import type { Session } from "./session.js";
+import type { Stream } from "./stream.js";
+import type { Tape } from "./tape.js";
+
+// Data.
+
+export interface Candle {
+  /** Start of the bucket. */
+  time: number;
+  open: number;
+  high: number;
+  low: number;
+  close: number;
+  /** In base units. */
+  volume: number;
+  /** False while a reorg may still change it. */
+  final: boolean;
+  /** The server has said so; otherwise the clock decides. */
+  closed?: boolean;
+}
+
+export type Certainty = "forming" | "provisional" | "final";
+
+export interface CandleColumns {
+  time: number[];
+  open: number[];
+  high: number[];
+  low: number[];
+  close: number[];
+  volume: number[];
+  final?: boolean[];
+}
+
+export interface Market {
+  market_id?: number | string;
+  symbol: string;
+  name?: string;
+  exchange?: string;
+  base?: string;
+  quote?: string;
+  current_price?: number;
+  price_change_24h?: number;
+  price_change_percent_24h?: number;
+  high_24h?: number;
+  low_24h?: number;
+  volume_24h?: number;
+  quote_volume_24h?: number;
+  trades_24h?: number;
+  mark_price?: number;
+  funding_rate?: number;
+  price_decimals?: number;
+  /** Hourly closes, oldest first. */
+  sparkline?: number[];
+}
+
+export interface Trade {
+  time: number;
+  /** Absent where a trade adds volume only. */
+  price?: number;
+  size: number;
+  side: "buy" | "sell" | null;
+  kind: string;
+  sequence: string;
+  final?: boolean;
+  transaction_hash?: string;
+}
+
+export interface Part {
+  name: string;
+  state: string;
+  progress?: number;
+  reason?: string | null;
+}
+
+export interface Health {
+  status: "ready" | "not_ready";
+  demo?: boolean;
+  trades_stored?: number;
+  trades_per_second?: number;
+  readers?: number;
+  parts?: Part[];
+}
+
+export interface Bootstrap {
+  symbol: string | null;
+  interval: string;
+  markets: Market[];
+  candles: CandleColumns;
+  trades: Trade[];
+  status: Health;
+  intervals: string[];
+  version: string;
+  /** Server clock in milliseconds. */
+  time: number;
+}
+
+// What the page shows, and where.
+
+export interface Place {
+  symbol: string;
+  interval: string;
+}
+
+/** What should stay in sight. */
+export interface View {
+  /** Left edge. */
+  from: number;
+  /** Right edge, or null when it follows the newest bar. */
+  to: number | null;
+}
+
+/** Bar numbers, possibly fractional, possibly beyond either end. */
+export interface BarRange {
+  from: number;
+  to: number;
+}
+
+/** What the chart shows. */
+export interface Subject {
+  store: CandleStore;
+  interval: string;
+  decimals: number;
+}
+
+export type Side = "left" | "right";
+export type ScaleMode = "normal" | "log" | "percent";
+export type Weight = "light" | "medium" | "heavy";
+export type SortKey = "symbol" | "change" | "price";
+/** Null keeps the server's order. */
+export type Sort = { key: SortKey; descending: boolean } | null;
+
+export interface PriceParts {
+  /** Everything before the folded zeros, or the whole number. */
+  lead: string;
+  /** How many zeros are folded, "" when none. */
+  zeros: string;
+  rest: string;
+}
+
+export interface Sparkline {
+  path: string;
+  /** y of the value 24 h ago. */
+  baseline: number;
+  end: { x: number; y: number };
+}
+
+// Requests and the stream.
+
+export interface Page {
+  candles: Candle[];
+  /** Where older bars end, null when there are none. */
+  olderTo: number | null;
+}
+
+export interface PageRequest extends Place {
+  to?: number;
+  limit: number;
+}
+
+export interface CandleEvent {
+  type: "candle";
+  symbol: string;
+  interval: string;
+  candle: Candle;
+  sentMs: number;
+}
+
+export interface TradeEvent {
+  type: "trade";
+  symbol: string;
+  trade: Trade;
+  sentMs: number;
+}
+
+export type Message =
+  | CandleEvent
+  | TradeEvent
+  | { type: "answer"; id: number; error: string | null }
+  | { type: "other" };
+
+export type StreamState = "connecting" | "live" | "reconnecting";
+
+/** The part of WebSocket that is used. */
+export interface Socket {
+  send: (data: string) => void;
+  close: (code?: number) => void;
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+}
+
+export interface StreamOptions {
+  openSocket: () => Socket;
+  onEvent: (event: CandleEvent | TradeEvent) => void;
+  onState: (state: StreamState) => void;
+  /** After a loss, once subscribed again: events were missed. */
+  onReturn: () => void;
+  onLatency?: (ms: number) => void;
+  /** Milliseconds. */
+  now?: () => number;
+  random?: () => number;
+  /** Returns its cancellation. */
+  schedule?: (work: () => void, ms: number) => () => void;
+}
+
+export interface FeedOptions {
+  api: Pick<Api, "fetchCandles">;
+  /** Bars from this index on have changed. */
+  onBar: (firstIndex: number) => void;
+  /** All bars may have changed. */
+  onReset: () => void;
+}
+
+// Status.
+
+export type ConnectionKind = "connecting" | "live" | "reconnecting" | "syncing" | "stale" | "demo";
+
+export interface Connection {
+  kind: ConnectionKind;
+  word: string;
+  detail: string;
+}
+
+export interface ConnectionFacts {
+  stream: StreamState;
+  /** Null when the server did not answer. */
+  health: Health | null;
+  /** Since when the socket is lost, 0 while it is not. */
+  lostMs: number;
+  nextAttemptMs: number;
+  latencyMs: number | null;
+  nowMs: number;
+}
+
+export interface StatusFacts {
+  connection: Connection;
+  health: Health | null;
+  lostFor_s: number;
+}
+
+export interface StatusOptions {
+  api: Api;
+  /** As the page came with it. */
+  health: Health;
+  stream: () => Stream;
+  onStatus: (facts: StatusFacts) => void;
+  onHealth: (health: Health) => void;
+}
+
+// Drawing.
+
+export interface BarColours {
+  body: string;
+  edge: string;
+  volume: string;
+}
+
+export type Token =
+  | ("plate" | "screen" | "raised" | "line" | "outline" | "grid")
+  | ("ink" | "ink2" | "ink3" | "up" | "down" | "warn" | "accent");
+
+export interface Palette extends Record<Token, string> {
+  font: string;
+  crosshair: string;
+  faint: string;
+  bars: Record<"up" | "down", Record<"final" | "open", BarColours>>;
+}
+
+export interface OverlayState {
+  palette: Palette;
+  /** Of the needle. */
+  price: number | null;
+  label: string;
+  /** Below the label: the countdown, or "no data". */
+  note: string;
+  isStale: boolean;
+  /** Bar number of the first bar that is closed but not final. */
+  boundary: number | null;
+  /** Bar numbers without data. */
+  gap: BarRange | null;
+  watermark: string;
+}
+
+/** Where things are on a canvas, in media pixels. */
+export interface Scene {
+  width: number;
+  height: number;
+  yOf: (price: number) => number | null;
+  xOf: (logical: number) => number | null;
+}
+
+export type Draw = (context: CanvasRenderingContext2D, state: OverlayState, scene: Scene) => void;
+
+// Parts of the page and what they are given.
+
+export type Child = Node | string | null | undefined | false;
+
+export interface MenuItem {
+  label: string;
+  hint?: string;
+  kind: "radio" | "checkbox";
+  isChecked: () => boolean;
+  choose: () => void;
+}
+
+export interface Stat {
+  label: string;
+  textOf: (market: Market, decimals: number) => string | null;
+  /** Shown as unknown rather than left out. */
+  always?: boolean;
+}
+
+type HeadPart =
+  | "root"
+  | "price"
+  | "change"
+  | "range"
+  | "rangeLow"
+  | "rangeHigh"
+  | "ruler"
+  | "stats";
+export type HeadParts = Record<HeadPart, HTMLElement>;
+export type StripParts = Record<"rate" | "rateBars" | "readers" | "stored", Element>;
+
+export interface MarketListParts {
+  rows: HTMLElement;
+  sorts: HTMLElement;
+  search: HTMLInputElement;
+}
+
+export interface KeyActions {
+  search: (letter: string) => void;
+  fold: (side: Side) => void;
+  favourite: (index: number) => void;
+  help: () => void;
+}
+
+export interface WalkOptions {
+  bars: () => readonly Candle[];
+  /** Bar numbers in sight. */
+  visible: () => BarRange | null;
+  onBar: (bar: Candle) => void;
+  onLeave: () => void;
+}
+
+export interface FiguresParts {
+  session: Session;
+  chart: ChartView;
+  clock: BarClock;
+  list: MarketList;
+  now_s: () => number;
+}
+
+/** What a session may show. */
+export interface Panels {
+  chart: ChartView;
+  state: ChartState;
+  list: MarketList;
+  tape: Tape;
+  showEmptyStore: () => void;
+  showPlace: (place: Place, market: Market | undefined) => void;
+  showFigures: () => void;
+  barsChanged: () => void;
+  announce: (sentence: string) => void;
+}
+
+/** What the page puts on `window.__chart`, for tests and for the curious. */
+export interface Inspection {
+  chart: IChartApi;
+  candles: () => Candle[];
+}
+
+declare global {
+  interface Window {
+    __chart: Inspection;
+  }
+}

@@ -1,0 +1,119 @@
+"""The chart as a reader sees it: bars, history, intervals, legend."""
+
+import time
+
+import pytest
+
+from tests.browser.visit import CHART, Visit
+
+pytestmark = pytest.mark.browser
+
+
+def test_candles_are_on_screen_quickly(visit: Visit) -> None:
+    """The first bars come with the page: no request stands before them.
+
+    The best of some loads counts, for the machine may be busy with something else.
+    """
+    mark = "performance.getEntriesByName('first-candles')[0].startTime"
+    assert any(visit.open().page.evaluate(mark) < 700 for _ in range(5))
+    assert visit.candle_pixels() > 2000
+    assert int(visit.chart("bars")) >= 400
+
+
+def test_bars_move(visit: Visit) -> None:
+    """Live updates change the last bar without a reload."""
+    visit.open("/?symbol=GOLD&interval=1s")
+    before = (visit.chart("lastTime"), visit.chart("lastClose"))
+    visit.until(f"{CHART}.lastTime > {before[0]} && {CHART}.lastClose !== '{before[1]}'")
+
+
+def test_bars_are_the_same_after_a_reload(visit: Visit) -> None:
+    """What the stream built is what the store holds."""
+    visit.open("/?symbol=GOLD&interval=1s")
+    visit.until("window.__chart.candles().filter((bar) => bar.closed).length >= 3", 20)
+    now = int(visit.chart("lastTime"))
+    first = {b["time"]: b for b in visit.bars() if b["time"] < now}
+    visit.open("/?symbol=GOLD&interval=1s")
+    second = {b["time"]: b for b in visit.bars()}
+    shared = first.keys() & second.keys()
+    assert len(shared) > 300
+    assert {t: first[t] for t in shared} == {t: second[t] for t in shared}
+
+
+def test_history_has_no_end_and_does_not_move_the_view(visit: Visit) -> None:
+    """Older bars join on the left while the bars in sight stay where they are."""
+    visit.open()
+    bars = int(visit.chart("bars"))
+    visit.page.evaluate(
+        "window.__chart.chart.timeScale().setVisibleLogicalRange({from: 40, to: 160})"
+    )
+    seen = visit.visible_times()
+    visit.until(f"Number({CHART}.bars) > {bars + 100}")
+    time.sleep(0.2)
+    assert seen == visit.visible_times()
+    times = [bar["time"] for bar in visit.bars()]
+    assert times == sorted(set(times))
+
+
+def test_a_change_of_interval_keeps_the_visible_time(visit: Visit) -> None:
+    """The edges move by less than one bar of the larger interval."""
+    visit.open()
+    visit.page.evaluate(
+        "window.__chart.chart.timeScale().setVisibleLogicalRange({from: 150, to: 400})"
+    )
+    seen = visit.visible_times()
+    visit.choose_interval("5m")
+    later = visit.visible_times()
+    assert all(abs(old - new) <= 300 for old, new in zip(seen, later, strict=True))
+    visit.choose_interval("1m")
+    back = visit.visible_times()
+    assert all(abs(old - new) <= 60 for old, new in zip(seen, back, strict=True))
+
+
+def test_a_change_of_interval_keeps_following_now(visit: Visit) -> None:
+    """A reader who watches the newest bar still does, also after a day and back."""
+    visit.open()
+    start, _ = visit.visible_times()
+    for name in ("1d", "1m"):
+        visit.choose_interval(name)
+        assert visit.visible_times()[1] == int(visit.chart("lastTime"))
+    assert abs(visit.visible_times()[0] - start) <= 120
+
+
+def test_rare_intervals_are_in_the_menu(visit: Visit) -> None:
+    visit.open()
+    visit.page.click("[aria-label='More intervals']")
+    visit.page.click("role=menuitemradio[name='30 minutes 30m']")
+    visit.until(f"{CHART}.interval === '30m'")
+    assert "30m" in (visit.page.text_content(".interval-more") or "")
+
+
+def test_the_legend_follows_the_crosshair_and_returns_to_the_last_bar(visit: Visit) -> None:
+    visit.open()
+    last = visit.chart("lastTime")
+    legend = "document.getElementById('legend').dataset.time"
+    assert visit.page.evaluate(legend) == last
+    visit.page.mouse.move(600, 450)
+    visit.until(f"{legend} < {last}")
+    assert "final" in (visit.page.text_content("#legend") or "")
+    visit.page.mouse.move(600, 20)
+    visit.until(f"{legend} === {CHART}.lastTime")
+    assert "forming" in (visit.page.text_content("#legend") or "")
+
+
+def test_the_arrow_keys_walk_the_bars_and_say_them(visit: Visit) -> None:
+    """Each bar is a sentence in the polite live region."""
+    visit.open()
+    visit.page.focus("#chart-canvas")
+    visit.page.keyboard.press("ArrowLeft")
+    visit.page.keyboard.press("ArrowLeft")
+    visit.until("document.getElementById('legend').dataset.time < " + visit.chart("lastTime"))
+    visit.until("/O .* H .* L .* C .*Volume/.test(document.getElementById('announcer').textContent)")
+
+
+def test_log_and_percent_scales_switch_on_and_off(visit: Visit) -> None:
+    visit.open()
+    mode = "window.__chart.chart.priceScale('right').options().mode"
+    for name, expected in (("log", 1), ("percent", 2), ("percent", 0)):
+        visit.page.click(f"#scale-modes [data-mode={name}]")
+        assert visit.page.evaluate(mode) == expected

@@ -1,0 +1,93 @@
+"""One reader's visit: a page, what it complained about, and the questions tests ask of it."""
+
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Page, Request
+
+CHART = "document.getElementById('chart').dataset"
+
+
+class Visit:
+    """A page that remembers its console errors and the requests that left its origin."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self.foreign: list[str] = []
+        page.on("console", lambda m: self._complain(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: self._complain(str(error)))
+        page.on("request", self._note)
+
+    def _complain(self, text: str) -> None:
+        self.complaints.append(text)
+
+    def _note(self, request: Request) -> None:
+        own = urlsplit(self.page.url).netloc
+        asked = urlsplit(request.url)
+        if asked.scheme in ("http", "https", "ws", "wss") and own and asked.netloc != own:
+            self.foreign.append(request.url)
+
+    def open(self, path: str = "/") -> "Visit":
+        """Go to a page of the appliance and wait for its candles."""
+        self.page.goto(path)
+        return self.ready()
+
+    def ready(self) -> "Visit":
+        self.until(f"{CHART}.state === 'ready' && {CHART}.connection === 'live'")
+        return self
+
+    def until(self, condition: str, timeout_s: float = 10) -> None:
+        """Wait until the JavaScript expression holds.
+
+        Playwright's own waiting evaluates text inside the page, which the policy forbids.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self.page.evaluate(condition):
+            assert time.monotonic() < deadline, f"never came true: {condition}"
+            self.page.wait_for_timeout(30)
+
+    def chart(self, name: str) -> str:
+        """Return one `data-` attribute of the chart, its name in camel case."""
+        return str(self.page.evaluate(f"{CHART}.{name}"))
+
+    def bars(self) -> list[dict[str, Any]]:
+        """Return the bars of the page's own store."""
+        bars = self.page.evaluate(
+            "window.__chart.candles().map(({closed, ...candle}) => candle)",
+        )
+        return list(bars)
+
+    def visible_times(self) -> tuple[float, float]:
+        """Return the times of the first and last bar in sight."""
+        found = self.page.evaluate("window.__chart.chart.timeScale().getVisibleRange()")
+        return float(found["from"]), float(found["to"])
+
+    def candle_pixels(self) -> int:
+        """Count pixels of the chart's own picture that are clearly green or red."""
+        return int(
+            self.page.evaluate(
+                """() => {
+                    const canvas = window.__chart.chart.takeScreenshot();
+                    const { width, height } = canvas;
+                    const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+                    let count = 0;
+                    for (let i = 0; i < data.length; i += 4) {
+                        const [red, green] = [data[i], data[i + 1]];
+                        if (Math.abs(red - green) > 60) count++;
+                    }
+                    return count;
+                }"""
+            )
+        )
+
+    def scroll_back(self, pixels: int) -> None:
+        """Drag the chart towards the past with the wheel."""
+        self.page.mouse.move(700, 400)
+        self.page.mouse.wheel(-pixels, 0)
+
+    def choose_interval(self, name: str) -> None:
+        self.page.click(f"#intervals >> text='{name}'")
+        self.until(f"{CHART}.interval === '{name}'")
+        self.ready()
