@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import time
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any, Final
@@ -17,7 +17,7 @@ from sanic import Sanic
 
 from appliance import offline, running
 from appliance.datafeed import Datafeed
-from appliance.errors import ConfigError
+from appliance.errors import ConfigError, StoreLocked
 from appliance.hub import Hub, Limits
 from appliance.ingest import Ingest
 from appliance.live import Live
@@ -107,8 +107,10 @@ def create_app(appliance: Appliance) -> App:
 
 
 async def start(appliance: Appliance, stack: AsyncExitStack) -> None:
-    """Start the parts that answer questions; what is started is stopped by `stack`, in reverse."""
-    appliance.store.open()
+    """Start the parts that answer questions; what is started is stopped by `stack`, in reverse.
+
+    The store is open already: what is wrong with it is told before there is a server.
+    """
     stack.callback(appliance.store.close)
     appliance.ingest.open(appliance.store.writer)
     appliance.ingest.subscribe(appliance.live.on_commit)
@@ -133,8 +135,9 @@ def _demo_wanted(appliance: Appliance) -> bool:
 
 async def _cancel(task: "asyncio.Task[None]") -> None:
     task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()  # was logged when it happened; asking keeps asyncio from saying so again
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +156,22 @@ def serve(settings: Settings) -> None:
         StoreLocked: another process owns the data directory.
     """
     begun = time.perf_counter()
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    running.prepare(settings.data_dir)
+    if other := running.find(settings.data_dir):
+        raise StoreLocked(
+            f"the appliance at {other.address} (process {other.pid}) has the data directory "
+            f"{settings.data_dir} open: stop it, or start this one with another --data-dir"
+        )
+    os.environ["SANIC_IGNORE_PRODUCTION_WARNING"] = "1"  # it speaks to users of Sanic, not ours
     with _listen(settings) as listener:
         address = _address(settings, listener.getsockname()[1])
         appliance = build(settings, address)
-        app = create_app(appliance)
-        _attach(app, appliance, begun)
-        app.run(sock=listener, single_process=True, motd=False, access_log=False)
+        appliance.store.open()
+        with closing(appliance.store):
+            app = create_app(appliance)
+            _attach(app, appliance, begun)
+            app.run(sock=listener, single_process=True, motd=False, access_log=False)
+    log.info("stopped; everything acknowledged is stored")
 
 
 def _attach(app: App, appliance: Appliance, begun: float) -> None:
@@ -185,7 +197,6 @@ def _attach(app: App, appliance: Appliance, begun: float) -> None:
     @app.after_server_stop
     async def stop(_: App) -> None:
         await stack.aclose()
-        log.info("stopped; everything acknowledged is stored")
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -210,7 +221,9 @@ def _address(settings: Settings, port: int) -> str:
 
 async def answer(settings: Settings, path: str) -> tuple[int, bytes]:
     """Return status and body of one GET request, without a socket or any source."""
+    running.prepare(settings.data_dir)
     appliance = build(settings)
+    appliance.store.open()
     async with AsyncExitStack() as stack:
         await start(appliance, stack)
         app = create_app(appliance)

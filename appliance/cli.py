@@ -9,21 +9,27 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from appliance import __version__, logs, settings
-from appliance.errors import ApplianceError, BadRequest
+from appliance.errors import ApplianceError, BadRequest, Retryable
 from appliance.settings import Settings
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 log = logging.getLogger(__name__)
+EXIT_FAILED: Final = 1
+"""The same command may succeed later: the store is busy, the disk is full, the path is unknown."""
 EXIT_REFUSED: Final = 2
 """What the caller must change: a setting, an argument, a file."""
+EXIT_INTERRUPTED: Final = 130  # what shells expect after Ctrl-C
+EXIT_PIPE_CLOSED: Final = 141  # what they expect of a program whose reader went away
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,12 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         values = settings.read(flags=_flags(options))
         logs.configure(values.log_level, values.log_format)
         command: Callable[[Settings, argparse.Namespace], int] = options.command
-        return command(values, options)
-    except ApplianceError as error:
+        code = command(values, options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered would fail once more when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE_CLOSED
+    except (ApplianceError, OSError) as error:
         print(f"appliance: {error}", file=sys.stderr)
-        return EXIT_REFUSED
+        return EXIT_FAILED if isinstance(error, Retryable | OSError) else EXIT_REFUSED
     except KeyboardInterrupt:
-        return 130  # what shells expect after Ctrl-C
+        return EXIT_INTERRUPTED
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,11 +105,14 @@ def _serve_parser(commands: "Commands") -> None:
 
 
 def _serve(values: Settings, options: argparse.Namespace) -> int:
+    # Docker and systemd ask with SIGTERM, and get no other answer before the server listens to it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     from appliance.app import serve
 
     for notice in settings.notices(os.environ):
         log.warning("%s", notice)
-    serve(values)
+    with suppress(KeyboardInterrupt):
+        serve(values)
     return 0
 
 
@@ -128,10 +143,14 @@ def _get(values: Settings, options: argparse.Namespace) -> int:
 
 
 def _settings_parser(commands: "Commands") -> None:
-    _command(commands, "settings", "Print all settings and their values.", _settings)
+    parser = _command(commands, "settings", "Print all settings and their values.", _settings)
+    parser.add_argument("--markdown", action="store_true", help="Print docs/settings.md instead.")
 
 
 def _settings(values: Settings, options: argparse.Namespace) -> int:
+    if options.markdown:
+        sys.stdout.write(settings.document())
+        return 0
     rows = settings.redacted(values)
     width = max(len(name) for name, _, _ in rows)
     for name, value, help_text in rows:

@@ -247,9 +247,7 @@ class Datafeed:
         All markets are read at once, at most once a second.
         """
         async with self._summaries_lock:
-            if self._clock() - self._summaries_at > _SUMMARY_AGE_S or any(
-                m.id not in self._summaries for m in markets
-            ):
+            if self._clock() - self._summaries_at > _SUMMARY_AGE_S:
                 self._summaries = await self._read_summaries()
                 self._summaries_at = self._clock()
         return {m.id: self._summaries[m.id] for m in markets if m.id in self._summaries}
@@ -269,6 +267,18 @@ class Datafeed:
             market_id: _summary(price, day, rows.get(market_id), list(closes.get(market_id, ())))
             for market_id, price, day in zip(*last, strict=True)
         }
+
+    async def search(self, query: str, exchange: str = "", limit: int = 30) -> list[Market]:
+        """Return the markets that match: exact, then prefix, then parts; by 24 h quote volume."""
+        found = self.catalogue.matches(query, exchange)
+        summaries = await self.summaries([market for _, market in found])
+
+        def key(match: tuple[int, Market]) -> tuple[int, float, str]:
+            rank, market = match
+            summary = summaries.get(market.id)
+            return rank, -summary.quote_volume if summary else 0.0, market.symbol
+
+        return [market for _, market in sorted(found, key=key)[:limit]]
 
     async def last_seconds(self, markets: Sequence[Market]) -> dict[int, tuple[int, float]]:
         """Return unix second and price of the last priced second of each market, by id."""

@@ -106,10 +106,7 @@ def _sink(settings: Settings) -> Iterator[Callable[[bytes], Receipt]]:
 
 
 def _send(server: running.Running, submission: bytes) -> Receipt:
-    try:
-        status, body = running.post(server, _PATH, submission, CONTENT_TYPE)
-    except running.HTTPError as error:
-        raise Retryable(f"the server at {server.address} went away: {error}") from None
+    status, body = running.post(server, _PATH, submission, CONTENT_TYPE)
     if status == 200:
         return msgspec.json.decode(body, type=Receipt)
     raise _refusal(status, body)

@@ -6,7 +6,6 @@ more to build than to store. Dataclasses are for edges.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Final, Literal, NewType
 
 import pyarrow as pa
@@ -161,11 +160,6 @@ def wide(values: Iterable[int]) -> pa.Array:
     """Return unsigned 256-bit integers as the little-endian bytes the engine takes."""
     data = b"".join(value.to_bytes(32, "little") for value in values)
     return pa.Array.from_buffers(pa.binary(32), len(data) // 32, [None, pa.py_buffer(data)])
-
-
-def to_scaled(value: Decimal) -> int:
-    """Return `value` counted in 10^-18, cut toward zero beyond the 18th digit."""
-    return int(value.scaleb(DECIMALS))
 
 
 def trade_table(rows: int, **columns: pa.Array | Sequence[object]) -> pa.Table:

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote
 
 from sanic import Sanic
 
 _PEER: Final = ("127.0.0.1", 0)
+_URL_SIGNS: Final = "%!$&'()*+,;=:@/?[]"
+"""What a target may hold as it is; all else is percent-encoded, as a browser would."""
 App = Sanic[Any, Any]
 
 
@@ -31,8 +33,8 @@ async def running(app: App) -> AsyncIterator[None]:
         if answer["type"] != f"lifespan.{name}.complete":
             raise RuntimeError(answer.get("message", answer["type"]))
 
-    await step("startup")
     try:
+        await step("startup")
         yield
     finally:
         await step("shutdown")
@@ -41,20 +43,7 @@ async def running(app: App) -> AsyncIterator[None]:
 
 async def get(app: App, path: str) -> tuple[int, bytes]:
     """Return status and body of GET `path`, query included; `app` is running."""
-    parts = urlsplit(path)
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": parts.path,
-        "raw_path": parts.path.encode(),
-        "query_string": parts.query.encode(),
-        "headers": [(b"host", b"localhost")],
-        "client": _PEER,
-        "server": ("localhost", 80),
-    }
+    scope = _scope(*quote(path.partition("#")[0], safe=_URL_SIGNS).partition("?")[::2])
     status, body = 500, bytearray()
 
     async def receive() -> dict[str, Any]:
@@ -69,3 +58,19 @@ async def get(app: App, path: str) -> tuple[int, bytes]:
 
     await app(scope, receive, send)
     return status, bytes(body)
+
+
+def _scope(path: str, query: str) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(b"host", b"localhost")],
+        "client": _PEER,
+        "server": ("localhost", 80),
+    }

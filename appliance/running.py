@@ -1,12 +1,15 @@
-"""Tell the command line where the running server is: DATA_DIR/server.json, mode 0600.
+"""Own the data directory, and tell the command line where its server is.
 
-The file holds the address, a random admin token, and a public instance id. Before a token is
+DATA_DIR/server.json, mode 0600, is there while a server runs.
+
+It holds the address, a random admin token, and a public instance id. Before a token is
 sent anywhere, the server at that address must answer with the same instance id: a file left
 behind by a crash may point at a stranger.
 """
 
 import contextlib
 import os
+import tempfile
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Final
@@ -15,10 +18,16 @@ import msgspec
 import urllib3
 from urllib3.exceptions import HTTPError
 
-__all__ = ["HTTPError", "Running", "announce", "find", "get", "post", "read", "remove", "write"]
+from appliance.errors import ConfigError, Retryable
+
+__all__ = ["Running", "announce", "find", "get", "post", "prepare", "read", "remove", "write"]
 
 FILE: Final = "server.json"
 _TIMEOUT_S: Final = 3.0
+_GET_S: Final = 60.0
+_POST_S: Final = 600.0
+_VERSION_BYTES_MAX: Final = 64 << 10
+"""Who answers may be a stranger, with no end to what he says."""
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -28,6 +37,22 @@ class Running(msgspec.Struct, frozen=True):
     token: str
     instance: str
     pid: int
+
+
+def prepare(data_dir: Path) -> None:
+    """Make the data directory, for its owner only, unless it exists.
+
+    Raises:
+        ConfigError: nothing can be written there.
+    """
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=data_dir).close()  # also where a file system is read-only
+    except OSError as error:
+        raise ConfigError(
+            f"DATA_DIR must be a directory that can be written, was {str(data_dir)!r}: "
+            f"{error.strerror}; choose another with --data-dir"
+        ) from None
 
 
 def announce(address: str) -> Running:
@@ -53,7 +78,7 @@ def remove(data_dir: Path, running: Running) -> None:
 
 def read(data_dir: Path) -> Running | None:
     """Return the record, None if there is none that can be read."""
-    with contextlib.suppress(OSError, msgspec.MsgspecError):
+    with contextlib.suppress(OSError, ValueError, msgspec.MsgspecError):
         return msgspec.json.decode((data_dir / FILE).read_bytes(), type=Running)
     return None
 
@@ -61,28 +86,58 @@ def read(data_dir: Path) -> Running | None:
 def find(data_dir: Path) -> Running | None:
     """Return the live server of `data_dir`, None if none answers with the recorded instance."""
     running = read(data_dir)
-    if running is None:
+    if running is None or not running.address.startswith("http://"):
         return None
     try:
-        answer = urllib3.request(
-            "GET", f"{running.address}/version", timeout=_TIMEOUT_S, retries=False
-        )
-        instance = msgspec.json.decode(answer.data).get("instance")
-    except (HTTPError, msgspec.MsgspecError, AttributeError):
+        with contextlib.closing(_request(f"{running.address}/version")) as answer:
+            body = answer.read(_VERSION_BYTES_MAX)
+        instance = msgspec.json.decode(body).get("instance")
+    except (HTTPError, OSError, ValueError, msgspec.MsgspecError, AttributeError):
         return None
     return running if instance == running.instance else None
 
 
+def _request(url: str) -> urllib3.BaseHTTPResponse:
+    return urllib3.request(
+        "GET", url, timeout=_TIMEOUT_S, retries=False, redirect=False, preload_content=False
+    )
+
+
 def get(server: Running, path: str) -> tuple[int, bytes]:
-    """Return status and body of a GET request to the server."""
-    answer = urllib3.request("GET", server.address + path, timeout=60.0, retries=False)
+    """Return status and body of a GET request to the server.
+
+    Raises:
+        Retryable: it went away.
+    """
+    try:
+        answer = urllib3.request(
+            "GET", server.address + path, timeout=_GET_S, retries=False, redirect=False
+        )
+    except HTTPError as error:
+        raise _gone(server, error) from None
     return answer.status, answer.data
 
 
 def post(server: Running, path: str, body: bytes, content_type: str) -> tuple[int, bytes]:
-    """Return status and body of a POST request to the server, as its admin."""
+    """Return status and body of a POST request to the server, as its admin.
+
+    Raises:
+        Retryable: it went away.
+    """
     headers = {"Authorization": f"Bearer {server.token}", "Content-Type": content_type}
-    answer = urllib3.request(
-        "POST", server.address + path, body=body, headers=headers, timeout=600.0, retries=False
-    )
+    try:
+        answer = urllib3.request(
+            *("POST", server.address + path),
+            body=body,
+            headers=headers,
+            timeout=_POST_S,
+            retries=False,
+            redirect=False,
+        )
+    except HTTPError as error:
+        raise _gone(server, error) from None
     return answer.status, answer.data
+
+
+def _gone(server: Running, error: HTTPError) -> Retryable:
+    return Retryable(f"the server at {server.address} went away: {error}")

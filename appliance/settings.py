@@ -15,11 +15,24 @@ from urllib.parse import urlsplit, urlunsplit
 
 from appliance import settings_values as values
 from appliance.errors import ConfigError
-from appliance.settings_names import FORBIDDEN, UNUSED, older_spellings, overruled
+from appliance.settings_names import FORBIDDEN, SECRETS, UNUSED, older_spellings, overruled
 from appliance.settings_values import SCOPES, ApiKey, Parser, Scope
 
 __all__ = ["SCOPES", "ApiKey", "Scope", "Settings"]
 Demo = Literal["auto", "on", "off"]
+_HEAD = """# Settings
+
+Made by `appliance settings --markdown` from the table in `appliance/settings.py`; change it there.
+Each setting is an environment variable, some are flags of `appliance serve` too; a flag beats the
+variable. Secrets may come from a file that `NAME_FILE` names. A wrong value stops the start.
+"""
+_OLDER = """
+## Names of other versions
+
+`CLICKHOUSE_HOST`, `CLICKHOUSE_USER`, `CLICKHOUSE_PASSWORD` (or `CLICKHOUSE_PASSWORD_FILE`),
+`CLICKHOUSE_DATABASE` and `CLICKHOUSE_SECURE` together spell `STORE_URL`, where that is not set.
+These names are recognized and have no effect; each one that is set is answered at start:
+"""
 
 
 def setting(
@@ -35,10 +48,18 @@ class Settings:
     """The values of all settings; the fields, in order, are the documentation's table."""
 
     bind_host: str = setting(
-        "BIND_HOST", "127.0.0.1", "Address to listen on; 0.0.0.0 for all.", values.host, flag="--host"
+        "BIND_HOST",
+        "127.0.0.1",
+        "Address to listen on; 0.0.0.0 for all.",
+        values.host,
+        flag="--host",
     )
     port: int = setting(
-        "PORT", 3000, "Port of every HTTP and WebSocket route.", values.integer(1, 65_535), flag="--port"
+        "PORT",
+        3000,
+        "Port of every HTTP and WebSocket route.",
+        values.integer(1, 65_535),
+        flag="--port",
     )
     data_dir: Path = setting(
         "DATA_DIR",
@@ -61,6 +82,7 @@ class Settings:
         "The cache: disk:///path or memory://. Default: in DATA_DIR. Read from the version "
         "that caches answers on.",
         values.cache_url,
+        secret=True,  # people paste redis://:password@host here, which is refused
     )
     demo: Demo = setting(
         "DEMO",
@@ -68,6 +90,7 @@ class Settings:
         "Simulated markets: on, off, or auto (only while no chain is configured and the store "
         "holds nothing else).",
         values.choice("auto", "on", "off"),
+        flag="--demo, --no-demo",
     )
     api_keys: tuple[ApiKey, ...] = setting(
         "API_KEYS",
@@ -141,7 +164,7 @@ class Settings:
         values.choice("debug", "info", "warning", "error"),
     )
     log_format: str = setting("LOG_FORMAT", "text", "text or json.", values.choice("text", "json"))
-    access_log: bool = setting("ACCESS_LOG", False, "One line for every request.", _switch)
+    access_log: bool = setting("ACCESS_LOG", False, "One line for every request.", values.switch)
     chain_configured: bool = dataclasses.field(default=False, metadata={})
 
     @property
@@ -168,35 +191,48 @@ def read(
 
     `flags` maps names of settings to text. Raises ConfigError for a wrong value.
     """
-    source = dict(os.environ if environment is None else environment)
-    source |= _older_spellings(source)
+    source = _with_files(os.environ if environment is None else environment)
+    source = older_spellings(source) | source
     refuse_forbidden(source)
-    values: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for row in table():
-        text = _text_of(row.metadata["name"], source, flags or {})
+        text = (flags or {}).get(row.metadata["name"], source.get(row.metadata["name"]))
         if text is not None:
-            values[row.name] = _parsed(row, text)
-    return Settings(**values, chain_configured=bool(source.get("RPC_URL")))
+            found[row.name] = _parsed(row, text)
+    return Settings(**found, chain_configured="RPC_URL" in source)
 
 
-def _text_of(name: str, source: Mapping[str, str], flags: Mapping[str, str]) -> str | None:
-    """Return the text of one setting: flag, then variable, then the file NAME_FILE names."""
-    if name in flags:
-        return flags[name]
-    if source.get(name, "") != "":
-        return source[name]
-    path = source.get(f"{name}_FILE")
-    if not path:
-        return None
+def _with_files(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that are not empty, and secrets from the files NAME_FILE names."""
+    source = {name: text for name, text in environment.items() if text}
+    rows = (row.metadata["name"] for row in table() if row.metadata["secret"])
+    for name in (*rows, *SECRETS):
+        path = source.get(f"{name}_FILE")
+        if path is not None and name in source:
+            raise ConfigError(
+                f"{name} must be given once, was given also as {name}_FILE: unset one"
+            )
+        if path is not None:
+            source[name] = _secret(name, path)
+    return source
+
+
+def _secret(name: str, path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{name}_FILE must name a readable file, was {path!r}: {error}") from None
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:  # also bytes that are no text
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"  # never what was read
+        raise ConfigError(
+            f"{name}_FILE must name a readable file, was {path!r}: {reason}"
+        ) from None
+    if not text:
+        raise ConfigError(f"{name}_FILE must name a file that holds the value, {path!r} is empty")
+    return text
 
 
 def _parsed(row: dataclasses.Field[Any], text: str) -> Any:
     try:
-        return row.metadata["parse"](text)
+        return row.metadata["parse"](text.strip())
     except ValueError as error:
         shown = "(not shown)" if row.metadata["secret"] else repr(text)
         raise ConfigError(f"{row.metadata['name']} must be {error}, was {shown}") from None
@@ -205,13 +241,18 @@ def _parsed(row: dataclasses.Field[Any], text: str) -> Any:
 def refuse_forbidden(source: Mapping[str, str]) -> None:
     """Raise ConfigError for names whose silent absence would be dangerous."""
     for name, reason in FORBIDDEN.items():
-        if source.get(name):
+        if source.get(name) or source.get(f"{name}_FILE"):
             raise ConfigError(f"{name}: {reason}")
 
 
 def notices(environment: Mapping[str, str]) -> list[str]:
     """Return one line for each variable that is set and recognized, but has no effect here."""
-    return [f"{name}: {reason}" for name, reason in UNUSED.items() if environment.get(name)]
+    reasons = UNUSED | overruled(environment)
+    return [
+        f"{name}: {reason}"
+        for name, reason in reasons.items()
+        if environment.get(name) or environment.get(f"{name}_FILE")
+    ]
 
 
 def redacted(settings: Settings) -> list[tuple[str, str, str]]:
@@ -229,23 +270,24 @@ def _shown(row: dataclasses.Field[Any], settings: Settings) -> str:
 
 
 def _without_password(url: str) -> str:
+    """Return `url` without what may be secret: the password, and options, which may hold keys."""
     parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
+    user, at, host = parts.netloc.rpartition("@")
+    name, colon, _ = user.partition(":")
+    netloc = f"{name}{colon and ':***'}{at}{host}"
+    query = "***" if parts.query else ""
+    return urlunsplit(parts._replace(netloc=netloc, query=query, fragment=""))
 
 
-def _older_spellings(source: Mapping[str, str]) -> dict[str, str]:
-    """Return STORE_URL as spelled by the CLICKHOUSE_* variables, if only those are set."""
-    address = source.get("CLICKHOUSE_HOST")
-    if not address or source.get("STORE_URL"):
-        return {}
-    parts = urlsplit(address if "//" in address else f"//{address}")
-    user = quote(source.get("CLICKHOUSE_USER", "default"), safe="")
-    password = quote(source.get("CLICKHOUSE_PASSWORD", ""), safe="")
-    database = source.get("CLICKHOUSE_DATABASE", "default")
-    secure = parts.scheme == "https" or source.get("CLICKHOUSE_SECURE", "").lower() == "true"
-    port = parts.port or (8443 if secure else 8123)
-    scheme = "clickhouses" if secure else "clickhouse"
-    return {"STORE_URL": f"{scheme}://{user}:{password}@{parts.hostname}:{port}/{database}"}
+def document() -> str:
+    """Return `docs/settings.md`: every setting, and every other name that is recognized."""
+    default, pipe = Settings(), r"\|"  # a bare one would end the cell
+    lines = [_HEAD, "| Name | Default | Flag | Meaning |", "|---|---|---|---|"]
+    for row, (name, value, help_text) in zip(table(), redacted(default), strict=True):
+        secret = f" Secret; also as `{name}_FILE`." if row.metadata["secret"] else ""
+        shown, flag = (f"`{text}`" if text else "" for text in (value, row.metadata["flag"]))
+        lines.append(f"| `{name}` | {shown} | {flag} | {help_text.replace('|', pipe)}{secret} |")
+    lines += [_OLDER, "| Name | What happens |", "|---|---|"]
+    lines += [f"| `{name}` | stops the start: {text} |" for name, text in FORBIDDEN.items()]
+    lines += [f"| `{name}` | {UNUSED[name]} |" for name in sorted(UNUSED)]
+    return "\n".join(lines) + "\n"

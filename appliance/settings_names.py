@@ -1,10 +1,15 @@
-"""Names of settings that are recognized, and why they have no effect here.
+"""Names of settings that other versions had: what they mean here, or why they have no effect.
 
-Users of the original design carry these in their environment: each one that is set is answered
-with one line at start, never silently ignored.
+Users of the original design carry these in their environment: each one that is set is either
+read as an older spelling or answered with one line at start, never silently ignored.
 """
 
+from collections.abc import Mapping
 from typing import Final
+from urllib.parse import quote, urlsplit
+
+from appliance.errors import ConfigError
+from appliance.settings_values import switch
 
 _FOLLOWER = "not used yet; this version takes trades by `appliance import` and POST /api/trades"
 _BATCHES = "not used; writes commit in groups"
@@ -98,3 +103,58 @@ UNUSED: Final[dict[str, str]] = {
         "CLICKHOUSE_DEFAULT_ACCESS_MANAGEMENT",
     ),
 }
+
+SECRETS: Final = ("CLICKHOUSE_PASSWORD", "RPC_URL")
+"""Names without a row of their own whose value may come from a file, too."""
+_CLICKHOUSE: Final = "HOST USER PASSWORD DATABASE SECURE".split()
+
+
+def older_spellings(source: Mapping[str, str]) -> dict[str, str]:
+    """Return STORE_URL as the CLICKHOUSE_* variables spell it, if CLICKHOUSE_HOST is set.
+
+    Raises:
+        ConfigError: the address or CLICKHOUSE_SECURE is wrong.
+    """
+    address = source.get("CLICKHOUSE_HOST")
+    if not address or source.get("STORE_URL"):
+        return {}
+    host, port, https = _address(address)
+    secure = _secure(source.get("CLICKHOUSE_SECURE", "true" if https else "false")) or https
+    user = quote(source.get("CLICKHOUSE_USER", "default"), safe="")
+    password = quote(source.get("CLICKHOUSE_PASSWORD", ""), safe="")
+    database = quote(source.get("CLICKHOUSE_DATABASE", "default"), safe="")
+    scheme, usual = ("clickhouses", 8443) if secure else ("clickhouse", 8123)
+    return {"STORE_URL": f"{scheme}://{user}:{password}@{host}:{port or usual}/{database}"}
+
+
+def _address(text: str) -> tuple[str, int | None, bool]:
+    """Return host, port and whether it says https."""
+    try:
+        parts = urlsplit(text if "//" in text else f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or parts.username or parts.scheme not in ("", "http", "https"):
+        raise ConfigError(
+            "CLICKHOUSE_HOST must be an address like https://host:8443 or host:8123, without user "
+            "and password, was another (not shown)"
+        )
+    return f"[{host}]" if ":" in host else host, port, parts.scheme == "https"
+
+
+def _secure(text: str) -> bool:
+    try:
+        return switch(text)
+    except ValueError as error:
+        raise ConfigError(f"CLICKHOUSE_SECURE must be {error}, was {text!r}") from None
+
+
+def overruled(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return why the CLICKHOUSE_* variables have no effect, where they have none."""
+    if environment.get("STORE_URL") or environment.get("STORE_URL_FILE"):
+        reason = "not used; STORE_URL is set"
+    elif not environment.get("CLICKHOUSE_HOST"):
+        reason = "not used without CLICKHOUSE_HOST; set STORE_URL"
+    else:
+        return {}
+    return {f"CLICKHOUSE_{name}": reason for name in _CLICKHOUSE}

@@ -101,11 +101,12 @@ def directory(text: str) -> Path:
     """Return the path of a directory, which may not exist yet."""
     try:
         path = Path(text).expanduser()
-        fits = bool(text) and (path.is_dir() or not path.exists())
+        fits = bool(text) and not set("?#") & set(text)  # which would end the store's address
+        fits = fits and (path.is_dir() or not path.exists())
     except (OSError, RuntimeError):  # no such name can be, or no such user
         fits = False
     if not fits:
-        raise ValueError("the path of a directory, which may not exist yet")
+        raise ValueError("the path of a directory without ? and #, which may not exist yet")
     return path
 
 

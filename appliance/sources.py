@@ -82,7 +82,8 @@ class DemoSource:
             self._remembered = msgspec.json.decode(stored[_KEY], type=Seeding)
         markets = [m for m in self._catalogue.all() if m.spec.exchange == DEMO_EXCHANGE]
         seconds = await self._datafeed.last_seconds(markets) if markets else {}
-        last = {m.symbol: seconds[m.id] for m in markets if m.id in seconds}
+        suffix = f".{DEMO_EXCHANGE}"  # of a market that gave its name away
+        last = {m.symbol.removesuffix(suffix): seconds[m.id] for m in markets if m.id in seconds}
         pending = self._remembered is not None and not self._remembered.done
         return Demo(last, unfinished=self._remembered.seeded_at if pending else None)  # type: ignore[union-attr] # pending says so
 

@@ -10,7 +10,7 @@ from typing import Any
 from eth_abi.abi import encode
 
 from appliance.chain.decode import Decoder
-from appliance.chain.log import Log
+from appliance.chain.log import Log, Logs
 from appliance.chain.market import ContractMarket
 from appliance.chain.preset import Preset, built_in
 from appliance.model import MarketSpec, PriceRule
@@ -64,6 +64,13 @@ def pool_decoder(
 def vamm_decoder(preset: str = "vamm", rule: PriceRule | None = None) -> Decoder:
     spec = MarketSpec("GOLD", chain_id=1)
     return Decoder(1, [ContractMarket(VAMM, spec, built_in(preset), price_rule=rule)])
+
+
+def rows(decoder: Decoder, *logs: Log) -> list[dict[str, Any]]:
+    decoded = decoder.decode(Logs.of(logs))
+    assert decoded.counts.malformed == 0, decoded.counts.examples
+    found: list[dict[str, Any]] = decoded.trades.to_pylist()
+    return found
 
 
 def read_csv(path: Path, address: str) -> list[Log]:

@@ -52,13 +52,14 @@ def test_an_address_of_several_markets_lists_them() -> None:
         Catalogue(MARKETS).resolve("0x" + "cd" * 20)
 
 
-def test_search_puts_exact_then_prefix_then_parts() -> None:
+def test_matches_are_exact_then_prefix_then_parts() -> None:
     """Symbol, name and address are searched, in any case."""
     catalogue = Catalogue([market(1, "XAU"), market(2, "AUX"), market(3, "AU"), market(4, "B")])
-    assert ["AU", "AUX", "XAU"] == [m.symbol for m in catalogue.search("au")]
-    assert ["AU"] == [m.symbol for m in catalogue.search("au", limit=1)]
-    assert [] == catalogue.search("au", exchange="OTHER")
-    assert ["WETH/USDC"] == [m.symbol for m in Catalogue(MARKETS).search(POOL)]
+    assert [(0, "AU"), (1, "AUX"), (2, "XAU")] == [
+        (r, m.symbol) for r, m in catalogue.matches("au")
+    ]
+    assert [] == catalogue.matches("au", exchange="OTHER")
+    assert [(0, "WETH/USDC")] == [(r, m.symbol) for r, m in Catalogue(MARKETS).matches(POOL)]
 
 
 def test_demo_markets_hide_behind_real_ones() -> None:
@@ -82,6 +83,29 @@ def test_a_taken_symbol_gets_the_chain_then_the_address() -> None:
         assert planned == catalogue.find(spec)
         names.append(planned.symbol)
     assert ["GOLD", "GOLD.10", "GOLD.CCCCCC"] == names
+
+
+def test_a_real_market_takes_its_name_from_a_demo_market(open_store: Opener) -> None:
+    """GOLD is the first symbol that a newcomer posts; the demo's becomes GOLD.DEMO."""
+    opened = open_store()
+    address = "0x" + "de" * 20
+    demo = MarketSpec("GOLD", exchange=DEMO_EXCHANGE, chain_id=1, contract=address, order="chain")
+    invented = table([T((NOW - 5) * 10**6, 1.0, 10**18, block=5, log_index=1)])
+    opened.store.writer.submit(invented, (demo,)).result(30)
+    real = table([T(NOW * 10**6, 7.0, 10**18, trade_id="a")])
+    opened.store.writer.submit(real, (MarketSpec("GOLD"),)).result(30)
+    later = table([T((NOW - 4) * 10**6, 1.0, 10**18, block=6, log_index=1)])
+    opened.store.writer.submit(later, (demo,)).result(30)
+
+    def names(each: Opened) -> list[tuple[str, str]]:
+        found = (each.store.catalogue.resolve(s) for s in ("GOLD", "GOLD.DEMO", address))
+        return [(m.symbol, m.spec.exchange) for m in found]
+
+    expected = [("GOLD", "APPLIANCE"), ("GOLD.DEMO", "DEMO"), ("GOLD.DEMO", "DEMO")]
+    assert expected == names(opened)
+    assert ["GOLD"] == [m.symbol for m in opened.store.catalogue.visible()]
+    opened.store.close()
+    assert expected == names(open_store())
 
 
 def test_markets_survive_a_restart(open_store: Opener) -> None:

@@ -56,6 +56,7 @@ _names = itertools.count()
 class FakeDatafeed:
     """Holds three one-minute candles and two trades of GOLD, and a price of TINY."""
 
+    catalogue: Catalogue
     failure: Exception | None = None
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     candle_times: tuple[int, ...] = (MINUTE_0, MINUTE_0 + 60, MINUTE_0 + 300)
@@ -92,6 +93,12 @@ class FakeDatafeed:
             3: Summary(0.00000123),
         }
         return {m.id: known[m.id] for m in markets if m.id in known}
+
+    async def search(self, query: str, exchange: str = "", limit: int = 30) -> list[Market]:
+        if self.failure:
+            raise self.failure
+        found = sorted(self.catalogue.matches(query, exchange), key=lambda m: (m[0], m[1].symbol))
+        return [market for _, market in found][:limit]
 
     async def trades(self, market: Market, limit: int, before: int | None = None) -> list[TradeRow]:
         rows = [
@@ -185,11 +192,12 @@ class Web:
 def serving(**changes: Any) -> Iterator[Web]:
     """Serve the web over fakes; `changes` are settings other than a test's defaults."""
     settings = replace(Settings(api_keys=(ApiKey(KEY, "write"),), max_request_size=100_000))
-    datafeed, ingest, status = FakeDatafeed(), FakeIngest(), FakeStatus()
+    catalogue = Catalogue([GOLD, WETH, TINY])
+    datafeed, ingest, status = FakeDatafeed(catalogue), FakeIngest(), FakeStatus()
     parts = Parts(
         settings=replace(settings, **changes),
         metrics=Metrics(),
-        catalogue=Catalogue([GOLD, WETH, TINY]),
+        catalogue=catalogue,
         datafeed=datafeed,  # type: ignore[arg-type]
         ingest=ingest,  # type: ignore[arg-type]
         live=None,  # type: ignore[arg-type]

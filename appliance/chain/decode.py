@@ -12,7 +12,6 @@ ascending by sequence, whose `market_id` is an index into `Decoder.specs`. Promi
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,8 +25,6 @@ from appliance.chain.preset import Preset
 from appliance.chain.price import Problems
 from appliance.errors import ConfigError
 from appliance.model import LOG_INDEX_BITS, TRADE_SCHEMA, MarketSpec
-
-_EMPTY: Final[pa.Table] = TRADE_SCHEMA.empty_table()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +223,6 @@ def _marks(plan: Plan, rows: Rows, logs: Logs) -> Iterator[ChainMark]:
 
 def _sorted(tables: list[pa.Table]) -> pa.Table:
     """Return the rows of all tables, ascending by sequence, in one piece."""
-    whole = pa.concat_tables(tables) if tables else _EMPTY
+    whole = pa.concat_tables([TRADE_SCHEMA.empty_table(), *tables])
     order = pc.sort_indices(whole, sort_keys=[("sequence", "ascending")])
     return whole.take(order).combine_chunks()

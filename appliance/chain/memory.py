@@ -33,10 +33,6 @@ class Memory:
     _marks: dict[str, tuple[int, int]] = field(default_factory=dict)
     _changed: dict[tuple[str, str], None] = field(default_factory=dict)
 
-    def __len__(self) -> int:
-        """Return the number of remembered facts."""
-        return len(self._long) + len(self._marks)
-
     def remember_side(self, contract: str, position: str, long: bool) -> None:
         """Keep whether the position is long."""
         self._long[contract, position] = long

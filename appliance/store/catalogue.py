@@ -33,11 +33,14 @@ class Catalogue:
             self.put(market)
 
     def put(self, market: Market) -> None:
-        """Add a market, or replace the one with its id."""
+        """Add a market, or replace the one with its id; a former name is given up."""
+        former = self._by_id.get(market.id, market)
+        for name in {former.symbol, former.plain_symbol}:
+            if name in self._by_name and self._by_name[name].id == market.id:
+                del self._by_name[name]
         self._by_id[market.id] = market
         self._by_name[market.symbol] = market
-        if self._by_name.setdefault(market.plain_symbol, market).id == market.id:
-            self._by_name[market.plain_symbol] = market
+        self._by_name.setdefault(market.plain_symbol, market)
         contract = market.spec.contract.lower()
         if contract:
             others = [m for m in self._by_contract.get(contract, []) if m.id != market.id]
@@ -85,12 +88,23 @@ class Catalogue:
                 return next((m for m in same_chain if m.symbol == spec.symbol), None)
             return same_chain[0] if same_chain else None
         market = self._by_name.get(spec.symbol)
-        return market if market is not None and market.symbol == spec.symbol else None
+        if market is None or market.symbol != spec.symbol or is_demo(market) != is_demo(spec):
+            return None
+        return market
+
+    def demo_named(self, spec: MarketSpec) -> Market | None:
+        """Return the demo market that has the name of `spec`, which is none: it must give way."""
+        market = self._by_name.get(spec.symbol)
+        if market is None or market.symbol != spec.symbol or is_demo(spec):
+            return None
+        return market if is_demo(market) else None
 
     def plan(self, spec: MarketSpec, taken: Iterable[Market] = ()) -> Market:
         """Return the market that `spec` would become, with its id and symbol, without adding it."""
         planned = list(taken)
         names = {m.symbol for m in planned} | self._by_name.keys()
+        if self.demo_named(spec):
+            names.discard(spec.symbol)
         market_id = max([0, *self._by_id, *(m.id for m in planned)]) + 1
         symbol = next(name for name in _candidates(spec) if name not in names)
         base, _, quote = spec.symbol.partition("/")
@@ -114,24 +128,31 @@ class Catalogue:
     def visible(self) -> list[Market]:
         """Return the markets to show, by symbol: demo markets only while there are no others."""
         markets = self.all()
-        real = [m for m in markets if m.spec.exchange != DEMO_EXCHANGE and m.status == "active"]
+        real = [m for m in markets if not is_demo(m) and m.status == "active"]
         return sorted(real if real and not self._show_demo else markets, key=lambda m: m.symbol)
 
     def demo_only(self) -> bool:
         """Return whether no market came from anywhere but the simulator."""
-        return all(m.spec.exchange == DEMO_EXCHANGE for m in self.all())
+        return all(is_demo(m) for m in self.all())
 
-    def search(self, query: str, exchange: str = "", limit: int = 30) -> list[Market]:
-        """Return markets whose symbol, name or address holds `query`: exact, then prefix first."""
+    def matches(self, query: str, exchange: str = "") -> list[tuple[int, Market]]:
+        """Return the visible markets whose symbol, name or address holds `query`, with a rank.
+
+        0: the query is one of them; 1: one begins with it; 2: it is a part of one.
+        """
         text = query.strip().upper()
-        ranked = [
-            (rank, market.symbol, market)
+        return [
+            (rank, market)
             for market in self.visible()
             if exchange.upper() in ("", market.spec.exchange.upper())
             and (rank := _rank(market, text)) is not None
         ]
-        ranked.sort(key=lambda entry: entry[:2])
-        return [market for _, _, market in ranked[:limit]]
+
+
+def is_demo(market: Market | MarketSpec) -> bool:
+    """Return whether a market is invented."""
+    spec = market.spec if isinstance(market, Market) else market
+    return spec.exchange == DEMO_EXCHANGE
 
 
 def _rank(market: Market, text: str) -> int | None:

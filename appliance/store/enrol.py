@@ -86,6 +86,9 @@ class Enrolment:
             spec = replace(spec, price_decimals=price_decimals(pc.min(prices).as_py()))
         market = self._catalogue.plan(spec, self._changed.values())
         self._changed[market.id] = market
+        if demo := self._catalogue.demo_named(spec):  # a real market takes the name over
+            name = f"{demo.symbol}.{demo.spec.exchange}"
+            self._changed[demo.id] = replace(demo, spec=replace(demo.spec, symbol=name))
         return market
 
     def _refined(self, market: Market, spec: MarketSpec) -> Market:

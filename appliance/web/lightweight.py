@@ -56,7 +56,7 @@ def blueprint(parts: Parts) -> Blueprint:
     async def markets(request: sanic.Request) -> HTTPResponse:
         query = params.read(request, settings)
         text = query.text("query", "")
-        found = catalogue.search(text, limit=PAGE_MAX) if text else catalogue.visible()
+        found = await datafeed.search(text, limit=PAGE_MAX) if text else catalogue.visible()
         rows = await market_rows(datafeed, found)
         return answer(request, _page(rows, query))
 

@@ -13,10 +13,10 @@ import pyarrow as pa
 import sanic
 from sanic import Blueprint, HTTPResponse
 
-from appliance.errors import BadRequest, Conflict, UnknownSymbol
+from appliance.errors import BadRequest, UnknownSymbol
 from appliance.files.symbol import canonical_symbol
 from appliance.files.trades import AHEAD_US, Intake, Trade, convert
-from appliance.model import Market, MarketSpec, Receipt, plain
+from appliance.model import MarketSpec, Receipt, plain
 from appliance.store.catalogue import DEMO_EXCHANGE, Catalogue
 from appliance.web import body as bodies
 from appliance.web.answers import answer
@@ -103,30 +103,18 @@ def known_markets(
     Raises:
         UnknownSymbol: a market does not exist and must not be created.
         BadRequest: a symbol names several markets.
-        Conflict: a symbol names a demo market.
     """
     markets: dict[str, MarketSpec] = {}
     for symbol in dict.fromkeys(trade.symbol for trade in trades):
         try:
             market = catalogue.resolve(symbol)
-            if not _same(symbol, market.symbol):
-                raise UnknownSymbol(symbol[:64])
-            _refuse_demo(market, symbol)
+            if not _same(symbol, market.symbol) or market.spec.exchange == DEMO_EXCHANGE:
+                raise UnknownSymbol(symbol[:64])  # an invented market gives its name away
             markets[symbol] = market.spec
         except UnknownSymbol:
             if not create:
                 raise
     return markets
-
-
-def _refuse_demo(market: Market, written: str) -> None:
-    """Raise Conflict for an invented market: what is traded must not mix with it."""
-    if market.spec.exchange == DEMO_EXCHANGE:
-        raise Conflict(
-            f"symbol must not be that of a demo market, was {written!r}: choose another, or start "
-            "with DEMO=off in an empty DATA_DIR",
-            "symbol",
-        )
 
 
 def _same(written: str, symbol: str) -> bool:

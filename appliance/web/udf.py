@@ -77,7 +77,8 @@ def blueprint(parts: Parts) -> Blueprint:
         query = params.read(request, settings)
         limit = query.integer("limit", 30, 1, SEARCH_MAX)
         of_type = query.text("type", TYPE) == TYPE
-        found = catalogue.search(query.text("query", ""), query.text("exchange", ""), limit)
+        asked = query.text("query", ""), query.text("exchange", "")
+        found = await datafeed.search(*asked, limit)
         return answer(request, [search_row(market) for market in found if of_type])
 
     @routes.get("/history")

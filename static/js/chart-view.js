@@ -2,8 +2,7 @@
  * The chart: candles, volume and overlay on the library's canvas. It is told what to show and
  * reports what the reader does; it fetches nothing.
  *
- * @import { IChartApi, ISeriesApi, UTCTimestamp, MouseEventParams, LogicalRange, Time } from "./library.js"
- * @import { CandleStore } from "./candles.js"
+ * @import { UTCTimestamp, MouseEventParams, LogicalRange, Time } from "./library.js"
  */
 
 import { certainty } from "./candles.js";

@@ -1,8 +1,6 @@
 /**
  * The bars of one market and interval: first page, older pages, live updates, and what was
  * missed while away. Holds no element; the chart is told through the callbacks.
- *
- * @import { Api } from "./api.js"
  */
 
 import { CandleStore } from "./candles.js";

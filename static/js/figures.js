@@ -1,11 +1,6 @@
 /**
  * The numbers around the chart, shown at most once per frame: head, legend, needle, title, the
  * selected market's own row, and the chart element's data attributes.
- *
- * @import { Session } from "./session.js"
- * @import { ChartView } from "./chart-view.js"
- * @import { BarClock } from "./bar-clock.js"
- * @import { MarketList } from "./market-list.js"
  */
 
 import { certainty } from "./candles.js";

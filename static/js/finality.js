@@ -3,9 +3,12 @@
 /** @import { Draw } from "./types.js" */
 
 const TOP = 12;
+/** Without room beside the legend the line starts below it and has no words. */
+const NARROW = 500;
+const NARROW_TOP = 34;
 
 /** @type {Draw} */
-export function drawFinality(context, { palette, boundary }, { height, xOf }) {
+export function drawFinality(context, { palette, boundary }, { width, height, xOf }) {
   const left = boundary === null ? null : xOf(boundary - 1);
   const right = boundary === null ? null : xOf(boundary);
   if (left === null || right === null) return;
@@ -14,10 +17,12 @@ export function drawFinality(context, { palette, boundary }, { height, xOf }) {
   context.lineWidth = 1;
   context.setLineDash([2, 2]);
   context.beginPath();
-  context.moveTo(x, TOP);
+  const isNarrow = width < NARROW;
+  context.moveTo(x, isNarrow ? NARROW_TOP : TOP);
   context.lineTo(x, height);
   context.stroke();
   context.setLineDash([]);
+  if (isNarrow) return;
   context.font = `400 11px ${palette.font}`;
   context.fillStyle = palette.ink2;
   context.textBaseline = "middle";

@@ -46,7 +46,7 @@ export class MarketList {
   /** @param {Market[]} markets */
   show(markets) {
     this.#markets = markets;
-    this.#parts.search.placeholder = `Search ${markets.length} markets`;
+    this.#parts.search.placeholder = `Search ${markets.length || ""} markets`.replace("  ", " ");
     this.#draw();
   }
 

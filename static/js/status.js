@@ -1,9 +1,6 @@
 /**
  * The honest status: gathers what the stream, the server's report and the clock say, and shows
  * it in pill, banner, strip and on the chart element.
- *
- * @import { Api } from "./api.js"
- * @import { Stream } from "./stream.js"
  */
 
 import { describeConnection } from "./connection.js";

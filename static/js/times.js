@@ -4,34 +4,22 @@ import { THIN } from "./numbers.js";
 
 const DAY_S = 86_400;
 
-/** Building a formatter costs far more than using it, so there is one of each. */
-const CLOCK = time({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const MINUTE = time({ hour: "2-digit", minute: "2-digit" });
-const DAY = time({ day: "numeric", month: "short" });
-const DATE = time({ day: "numeric", month: "short", year: "numeric" });
-const MONTH = time({ month: "short" });
-const YEAR = time({ year: "numeric" });
+export const formatClock = clock({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
+export const formatMinute = clock({ hour: "2-digit", minute: "2-digit" });
+export const formatDay = clock({ day: "numeric", month: "short" });
+export const formatDate = clock({ day: "numeric", month: "short", year: "numeric" });
+export const formatMonth = clock({ month: "short" });
+export const formatYear = clock({ year: "numeric" });
 
-/** @param {Intl.DateTimeFormatOptions} options */
-function time(options) {
-  return new Intl.DateTimeFormat("en-GB", { ...options, timeZone: "UTC", hourCycle: "h23" });
+/**
+ * Building a formatter costs far more than using it, so there is one of each.
+ * @param {Intl.DateTimeFormatOptions} options
+ * @returns {(time_s: number) => string}
+ */
+function clock(options) {
+  const utc = new Intl.DateTimeFormat("en-GB", { ...options, timeZone: "UTC", hourCycle: "h23" });
+  return (time_s) => utc.format(time_s * 1000);
 }
-
-/** @param {number} time_s */
-const date = (time_s) => new Date(time_s * 1000);
-
-/** @param {number} time_s */
-export const formatClock = (time_s) => CLOCK.format(date(time_s));
-/** @param {number} time_s */
-export const formatMinute = (time_s) => MINUTE.format(date(time_s));
-/** @param {number} time_s */
-export const formatDay = (time_s) => DAY.format(date(time_s));
-/** @param {number} time_s */
-export const formatDate = (time_s) => DATE.format(date(time_s));
-/** @param {number} time_s */
-export const formatMonth = (time_s) => MONTH.format(date(time_s));
-/** @param {number} time_s */
-export const formatYear = (time_s) => YEAR.format(date(time_s));
 
 /**
  * A bar's time in the legend: as short as the bar's length and age allow.

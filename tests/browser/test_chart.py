@@ -108,7 +108,9 @@ def test_the_arrow_keys_walk_the_bars_and_say_them(visit: Visit) -> None:
     visit.page.keyboard.press("ArrowLeft")
     visit.page.keyboard.press("ArrowLeft")
     visit.until("document.getElementById('legend').dataset.time < " + visit.chart("lastTime"))
-    visit.until("/O .* H .* L .* C .*Volume/.test(document.getElementById('announcer').textContent)")
+    visit.until(
+        "/O .* H .* L .* C .*Volume/.test(document.getElementById('announcer').textContent)"
+    )
 
 
 def test_log_and_percent_scales_switch_on_and_off(visit: Visit) -> None:
