@@ -175,13 +175,16 @@ def _import_parser(commands: "Commands") -> None:
         default=[],
         help="Which column holds a field of the trades (repeatable); others are guessed.",
     )
+    parser.add_argument(
+        "--exchange", metavar="NAME", default="", help="Of new markets; default: by preset."
+    )
     raw = parser.add_argument_group("raw logs")
     raw.add_argument(
         "--preset", metavar="NAME", help="vamm, simple-vamm, uniswap-v3, or your .toml file."
     )
     raw.add_argument("--address", metavar="0x…", default="", help="The contract of all logs.")
     raw.add_argument(
-        "--decimals", metavar="D0,D1", default="18,18", help="Decimals of token0 and token1."
+        "--decimals", metavar="D0,D1", default="", help="Of token0 and token1; default 18,18."
     )
     raw.add_argument("--invert", action="store_true", help="token1 is the base, token0 the quote.")
     raw.add_argument(
@@ -189,8 +192,7 @@ def _import_parser(commands: "Commands") -> None:
         choices=["execution", "after"],
         help="What candles show: what the trader paid, or the price that the trade left.",
     )
-    raw.add_argument("--chain-id", metavar="N", type=int, default=1, help="Default 1, Ethereum.")
-    raw.add_argument("--exchange", metavar="NAME", default="", help="Default: by preset.")
+    raw.add_argument("--chain-id", metavar="N", default="", help="Default 1, Ethereum.")
 
 
 def _import(values: Settings, options: argparse.Namespace) -> int:

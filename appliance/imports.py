@@ -23,10 +23,14 @@ from appliance.files.wire import CONTENT_TYPE
 from appliance.metrics import Metrics
 from appliance.model import MarketSpec, Receipt
 from appliance.settings import Settings
+from appliance.store.catalogue import DEMO_EXCHANGE
 from appliance.store.store import Store
 
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 _DECIMALS: Final = re.compile(r"([0-9]{1,2}),([0-9]{1,2})")
+_DECIMALS_MAX: Final = 77  # 10^77 is the largest power of ten below 2^256
+_CHAIN_ID: Final = re.compile(r"[1-9][0-9]{0,17}")
+_EXCHANGE: Final = re.compile(r"[A-Z0-9._-]{1,32}")
 _PATH: Final = "/api/admin/trades"
 _BAR: Final = "{desc:<8} {percentage:3.0f} % |{bar}| {elapsed}"
 
@@ -42,18 +46,20 @@ def run(settings: Settings, options: argparse.Namespace) -> str:
     path: Path = options.file
     if not path.is_file():
         raise BadRequest(f"FILE must be a file that exists, was {str(path)!r}", "file")
-    rows = _log_rows(options) if options.preset else _trade_rows(options)
+    rows = _trade_rows(options) if options.preset is None else _log_rows(options)
+    running.prepare(settings.data_dir)
     with _sink(settings) as submit, _progress() as progress:
         summary = import_file(path, rows, submit, settings.data_dir / "tmp", progress)
     return summary.sentence()
 
 
 def _trade_rows(options: argparse.Namespace) -> TradeRows:
-    for name in ("address", "invert", "price"):
+    for name in ("address", "decimals", "invert", "price", "chain_id"):
         if getattr(options, name):
-            raise BadRequest(f"--{name} goes with --preset, for raw logs", name)
+            flag = name.replace("_", "-")
+            raise BadRequest(f"--{flag} goes with --preset, for raw logs", name)
     symbol = canonical_symbol(options.market, "--market") if options.market else ""
-    return TradeRows(options.file, parse_mapping(options.map), symbol, options.exchange)
+    return TradeRows(options.file, parse_mapping(options.map), symbol, _exchange(options))
 
 
 def _log_rows(options: argparse.Namespace) -> Rows:
@@ -65,9 +71,6 @@ def _log_rows(options: argparse.Namespace) -> Rows:
         )
     if not options.market:
         raise BadRequest("--market must name the market of these logs, like WETH/USDC", "market")
-    decimals = _DECIMALS.fullmatch(options.decimals)
-    if decimals is None:
-        raise BadRequest(f"--decimals must be two numbers like 6,18, was {options.decimals!r}")
     if options.map:
         raise BadRequest("--map goes with files of trades, without --preset", "map")
     given = Path(options.preset)
@@ -76,19 +79,47 @@ def _log_rows(options: argparse.Namespace) -> Rows:
     base, quote = assets(symbol)
     spec = MarketSpec(
         symbol,
-        exchange=(options.exchange or preset.name).upper(),
-        chain_id=options.chain_id,
+        exchange=_exchange(options) or preset.name.upper(),
+        chain_id=_chain_id(options.chain_id or "1"),
         contract=options.address.lower(),
         base=base,
         quote=quote,
         order="chain",
     )
     market = ContractMarket(
-        *(options.address, spec, preset, int(decimals[1]), int(decimals[2])),
+        *(options.address, spec, preset, *_decimals(options.decimals or "18,18")),
         invert=options.invert,
         price_rule=options.price,
     )
     return LogRows(market)
+
+
+def _exchange(options: argparse.Namespace) -> str:
+    """Return the exchange in upper case, empty if none was named."""
+    exchange: str = options.exchange.upper()
+    if exchange == DEMO_EXCHANGE or (exchange and not _EXCHANGE.fullmatch(exchange)):
+        raise BadRequest(
+            f"--exchange must be up to 32 letters, digits and . _ - and not {DEMO_EXCHANGE}, "
+            f"was {options.exchange!r}",
+            "exchange",
+        )
+    return exchange
+
+
+def _chain_id(text: str) -> int:
+    if not _CHAIN_ID.fullmatch(text):
+        raise BadRequest(f"--chain-id must be a whole number above 0, was {text!r}", "chain_id")
+    return int(text)
+
+
+def _decimals(text: str) -> tuple[int, int]:
+    found = _DECIMALS.fullmatch(text)
+    if found is None or max(map(int, found.groups())) > _DECIMALS_MAX:
+        raise BadRequest(
+            f"--decimals must be two numbers up to {_DECIMALS_MAX} like 6,18, was {text!r}",
+            "decimals",
+        )
+    return int(found[1]), int(found[2])
 
 
 @contextmanager

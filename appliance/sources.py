@@ -7,12 +7,14 @@ the next start.
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 import pyarrow as pa
+from tqdm import tqdm
 
 from appliance.chain.demo import Demo
 from appliance.datafeed import Datafeed
@@ -26,6 +28,7 @@ from appliance.store.store import Store
 log = logging.getLogger(__name__)
 _KIND: Final = "source"
 _KEY: Final = "demo"
+_BAR: Final = "demo: 24 hours of history {percentage:3.0f} % |{bar}| {elapsed}"
 
 
 class Seeding(msgspec.Struct, frozen=True):
@@ -47,6 +50,7 @@ class DemoSource:
         self._remembered: Seeding | None = None
         self._task: asyncio.Task[None] | None = None
         self._error: str | None = None
+        self._bar: tqdm[object] | None = None
         if not stays:
             ingest.subscribe(self._give_way)
 
@@ -73,6 +77,8 @@ class DemoSource:
         except Exception as error:
             self._error = f"the demo stopped: {error!r}"
             log.exception("the demo stopped")
+        finally:
+            self._close_bar()
 
     async def _prepared(self) -> Demo:
         stored = await asyncio.wrap_future(
@@ -96,6 +102,7 @@ class DemoSource:
     ) -> Receipt:
         seeded_at = self._demo.seeded_at
         if seeded_at is not None:
+            self._show()
             await self._remember(Seeding(seeded_at, done=self._demo.state == "live"))
         return await self._ingest.submit(trades, markets, source)
 
@@ -109,6 +116,23 @@ class DemoSource:
         self._remembered = seeding
         if seeding.done:
             log.info("the demo has stored 24 hours of history")
+        elif self._bar is None:
+            log.info("the demo stores 24 hours of history")
+
+    def _show(self) -> None:
+        """Draw how far the seeding is, on a terminal only."""
+        if self._demo.state != "seeding":
+            self._close_bar()
+        elif self._bar is not None:
+            self._bar.update(self._demo.progress - self._bar.n)
+        elif sys.stderr.isatty():
+            self._bar = tqdm(total=1.0, bar_format=_BAR)
+
+    def _close_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.update(self._demo.progress - self._bar.n)
+            self._bar.close()
+            self._bar = None
 
     def _give_way(self, commit: Commit) -> None:
         real = any(m.spec.exchange != DEMO_EXCHANGE for m in commit.markets)

@@ -86,18 +86,19 @@ class Status:
     async def _store_state(self) -> PartState:
         async with self._ping_lock:
             if self._pinged is None or self._monotonic() - self._pinged[0] > _PING_AGE_S:
-                self._pinged = (self._monotonic(), await self._ping())
+                state = await self._ping()
+                self._pinged = (self._monotonic(), state)  # its age counts from the answer
             return self._pinged[1]
 
     async def _ping(self) -> PartState:
         try:
             async with asyncio.timeout(_PING_TIMEOUT_S):
                 await self._store.reader.query("select_trade_count")
-        except Retryable as error:
-            return PartState("store", "failing", str(error))
         except TimeoutError:
             reason = f"no answer within {_PING_TIMEOUT_S:.0f} s"
             return PartState("store", "failing", reason)
+        except (Retryable, RuntimeError) as error:  # a closed pool of threads is a RuntimeError
+            return PartState("store", "failing", str(error))
         return PartState("store", "ok")
 
     def _writer_state(self) -> PartState:

@@ -201,6 +201,22 @@ def test_perp_v1_divides_notional_by_size() -> None:
     assert (row["base_volume"], row["quote_volume"], row["pnl"]) == (4, 30, -1)
 
 
+def test_finer_losses_are_cut_toward_zero() -> None:
+    finer = V4 + 'pnl = { argument = "tick", scale = 20 }\n'
+    values: dict[str, Any] = {"id": b"\1" * 32, "sender": ALICE, "amount0": 1, "amount1": -1}
+    values |= {"sqrtPriceX96": Q96, "liquidity": 1, "fee": 0}
+    found = [
+        decoded(finer, [("Swap", order(values, tick))], key="0x" + "01" * 32)[0]["pnl"]
+        for tick in (-99, 99, -250)
+    ]
+    assert found == [0, 0, exact(-2)]
+
+
+def order(values: dict[str, Any], tick: int) -> dict[str, Any]:
+    """Return the swap's values with its tick, in the order of the signature."""
+    return {k: v for k, v in values.items() if k != "fee"} | {"tick": tick, "fee": values["fee"]}
+
+
 def test_synthetix_multiplies_size_and_price() -> None:
     values = {"id": 1, "account": ALICE, "margin": 1, "size": 1, "tradeSize": -3 * ETHER}
     values |= {"lastPrice": 5 * ETHER, "fundingIndex": 0, "fee": 2, "skew": -1}

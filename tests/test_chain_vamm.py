@@ -77,6 +77,12 @@ def test_a_vamm_story_under_both_rules(rule: PriceRule) -> None:
     assert found[3]["raw_size"] == little(10 * ETHER)
 
 
+def test_an_increase_counts_at_the_mark_of_its_place_not_of_its_arrival() -> None:
+    logs = [increased(), mark(8 * ETHER, (102, 0)), mark(4 * ETHER, (101, 1)), opened()]
+    volumes = {r["kind"]: r["base_volume"] for r in rows(vamm_decoder(), *logs)}
+    assert volumes["increase"] == exact(10 * ETHER // 4)
+
+
 def test_sides_and_marks_outlive_a_restart() -> None:
     first = vamm_decoder()
     rows(first, opened(), mark())

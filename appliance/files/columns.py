@@ -11,7 +11,16 @@ from appliance.files.table import Piece, Row, column_name
 
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "symbol": ("symbol", "market", "pair", "instrument", "ticker", "market_symbol"),
-    "time": ("time", "timestamp", "block_timestamp", "block_time", "datetime", "date", "ts"),
+    "time": (
+        "time",
+        "timestamp",
+        "block_timestamp",
+        "block_time",
+        "datetime",
+        "date",
+        "ts",
+        "transact_time",
+    ),
     "price": ("price", "execution_price", "trade_price", "px", "rate"),
     "size": ("size", "amount", "quantity", "qty", "base_volume", "base_amount", "volume"),
     "side": ("side", "taker_side", "direction"),
@@ -26,6 +35,15 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
 }
 """What a trade has, and the column names that usually mean it, best first."""
 _SIDES: Final = {"b": "buy", "bid": "buy", "s": "sell", "ask": "sell", "a": "sell"}
+_COORDINATES: Final = {"block_number", "log_index"}
+_NOTHING: Final = frozenset({"", "null"})
+"""Cells of a CSV file that hold no value, as databases write them."""
+_RULES: Final = {
+    **dict.fromkeys(("price", "size", "fee"), "a number like 1234.5"),
+    **dict.fromkeys(("block_number", "log_index"), "a whole number"),
+    "time": "unix time or ISO 8601",
+    "id": "text or a whole number",
+}
 _TRUE: Final = frozenset({"true", "1", "t", "yes"})
 
 
@@ -58,6 +76,8 @@ def guess(columns: Iterable[str], mapping: Mapping[str, str], symbol: str) -> di
         for field, aliases in ALIASES.items()
         if any(alias in present for alias in aliases)
     }
+    if not found.keys() | mapping.keys() >= _COORDINATES:  # half a place on a chain is none
+        found = {field: column for field, column in found.items() if field not in _COORDINATES}
     if missing := [column for column in mapping.values() if column not in present]:
         raise BadRequest(
             f"--map must name a column of the file ({_list(present)}), was {missing[0]!r}"
@@ -98,11 +118,8 @@ def trades(piece: Piece, found: Mapping[str, str], symbol: str, file_id: str) ->
 
 
 def _record(row: Row, found: Mapping[str, str], symbol: str) -> dict[str, Any]:
-    record = {
-        field: cell
-        for field, column in found.items()
-        if (cell := row.get(column)) is not None and cell != ""
-    }
+    cells = {field: _cell(row.get(column)) for field, column in found.items()}
+    record = {field: cell for field, cell in cells.items() if cell is not None}
     if symbol:
         record["symbol"] = symbol
     if isinstance(side := record.get("side"), str):
@@ -113,15 +130,25 @@ def _record(row: Row, found: Mapping[str, str], symbol: str) -> dict[str, Any]:
     return record
 
 
+def _cell(cell: Any) -> Any:
+    """Return what a cell holds, None if that is nothing."""
+    if not isinstance(cell, str):
+        return cell
+    text = cell.strip()
+    return None if text.lower() in _NOTHING else text
+
+
 def _located(records: list[dict[str, Any]], piece: Piece) -> BadRequest | None:
-    """Return the error of the first bad row, with its line and what msgspec says of it."""
+    """Return the error of the first bad row, with its line, the field and its value."""
     for index, record in enumerate(records):
+        for name in ("symbol", "time", "price"):
+            if name not in record:
+                return BadRequest(f"{piece.where(index)}: {name} must be given, was empty", name)
         try:
             msgspec.convert(record, Trade, strict=False)
         except msgspec.ValidationError as error:
-            reason, _, path = str(error).partition(" - at `$.")
-            field = path.rstrip("`")
-            was = f", was {str(record[field])[:64]!r}" if field in record else ""
-            where = f"{piece.where(index)}: {field} " if field else f"{piece.where(index)}: "
-            return BadRequest(f"{where}is wrong: {reason}{was}", field or None)
+            field = str(error).partition(" - at `$.")[2].rstrip("`")
+            was = str(record.get(field))[:64]
+            rule = _RULES.get(field, "text")
+            return BadRequest(f"{piece.where(index)}: {field} must be {rule}, was {was!r}", field)
     return None

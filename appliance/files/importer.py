@@ -6,6 +6,7 @@ number, where it brings none), so that importing again, or after an interruption
 twice.
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from hashlib import file_digest
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +27,8 @@ from appliance.files.trades import Intake, convert
 from appliance.files.wire import decode_submission, encode_submission
 from appliance.model import MarketSpec, Receipt
 
+_PLACE: Final = re.compile(r"^((?:line|row) [0-9]+)\.")
+"""`line 7.price must be` is how programs are told; a person reads `line 7: price must be`."""
 Submission = tuple[pa.Table, tuple[MarketSpec, ...]]
 
 
@@ -84,18 +87,24 @@ class TradeRows:
         self._exchange = exchange
         self._mapping = mapping
         self._symbol = symbol
-        self._found: dict[str, str] | None = None
+        self._names: dict[str, None] = {}
+        self._found: dict[str, str] = {}
         self._arrival = count()
         with path.open("rb") as file:
             self._file_id = file_digest(file, "sha256").hexdigest()
 
     def submission(self, piece: Piece) -> Submission:
         """Return the trades of a piece; BadRequest names the line that is wrong."""
-        if self._found is None:
-            names = dict.fromkeys(name for row in piece.rows for name in row)
-            self._found = columns.guess(names, self._mapping, self._symbol)
+        new = dict.fromkeys(name for row in piece.rows for name in row).keys() - self._names.keys()
+        if new or not self._found:
+            self._names |= dict.fromkeys(name for row in piece.rows for name in row)
+            # what a column was taken for holds to the end of the file
+            self._found = columns.guess(self._names, self._mapping, self._symbol) | self._found
         trades = columns.trades(piece, self._found, self._symbol, self._file_id)
-        table, specs = convert(trades, Intake({}, LATEST_US, self._arrival, piece.where))
+        try:
+            table, specs = convert(trades, Intake({}, LATEST_US, self._arrival, piece.where))
+        except BadRequest as error:
+            raise BadRequest(_PLACE.sub(r"\1: ", str(error)), error.field) from None
         if self._exchange:
             specs = tuple(replace(spec, exchange=self._exchange) for spec in specs)
         return table, specs

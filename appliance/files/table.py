@@ -6,28 +6,28 @@ that `Block Number` and `blockNumber` are both `block_number`. `.gz` is read as 
 
 import csv
 import gzip
-import io
+import math
 import re
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Literal, cast
+from typing import IO, Any, Final, Literal, cast
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from appliance.errors import BadRequest
 
-if TYPE_CHECKING:
-    import _csv as _csv_types
-
 Row = dict[str, Any]
 Format = Literal["csv", "ndjson", "parquet"]
 PIECE_ROWS: Final = 20_000
-CELL_BYTES_MAX: Final = 4 << 20
+LINE_BYTES_MAX: Final = 4 << 20
+_BYTE_ORDER_MARK: Final = "\ufeff"  # which spreadsheets put in front
 _FORMATS: Final[dict[str, Format]] = {
     ".csv": "csv",
     ".ndjson": "ndjson",
@@ -72,87 +72,110 @@ def pieces(path: Path) -> Iterator[Piece]:
         return
     size = max(1, path.stat().st_size)
     with path.open("rb") as raw:
-        file: IO[bytes] = raw
-        if path.suffix == ".gz":
-            file = cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
-        numbered = _csv(file) if form == "csv" else _ndjson(file)
+        packed = path.suffix.lower() == ".gz"
+        lines = _lines(cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if packed else raw)
+        numbered = _csv(lines) if form == "csv" else _ndjson(lines)
         try:
             while part := list(islice(numbered, PIECE_ROWS)):
                 numbers, rows = zip(*part, strict=True)
-                read = 1.0 if raw.closed else raw.tell() / size  # the CSV reader closes at the end
-                yield Piece(list(rows), list(numbers), "line", read)
-        except (gzip.BadGzipFile, EOFError) as error:
+                yield Piece(list(rows), list(numbers), "line", raw.tell() / size)
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
             raise BadRequest(f"{path} must be a whole gzip file: {error}", "file") from None
 
 
 def _format(path: Path) -> Format:
-    suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    suffix = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
     if suffix.lower() not in _FORMATS:
         known = " ".join(_FORMATS)
         raise BadRequest(f"the file's name must end in one of {known} (or .gz), was {path.name!r}")
     return _FORMATS[suffix.lower()]
 
 
-def _csv(file: IO[bytes]) -> Iterator[tuple[int, Row]]:
-    csv.field_size_limit(CELL_BYTES_MAX)
-    with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
-        reader = csv.reader(text, strict=True)
+def _lines(file: IO[bytes]) -> Iterator[str]:
+    """Yield the lines of a text, each with its end."""
+    number = 0
+    while line := file.readline(LINE_BYTES_MAX + 1):
+        number += 1
+        if len(line) > LINE_BYTES_MAX:
+            raise BadRequest(f"line {number}: must be at most {LINE_BYTES_MAX:,} bytes, is longer")
         try:
-            yield from _csv_rows(reader)
-        except csv.Error as error:
-            raise BadRequest(f"line {reader.line_num}: must be CSV: {error}") from None
+            text = line.decode()
         except UnicodeDecodeError as error:
-            raise BadRequest(f"after line {reader.line_num}: must be UTF-8: {error}") from None
+            raise BadRequest(f"line {number}: must be UTF-8: {error}") from None
+        yield text if number > 1 else text.removeprefix(_BYTE_ORDER_MARK)
 
 
-def _csv_rows(reader: "_csv_types.Reader") -> Iterator[tuple[int, Row]]:
-    header = [column_name(cell) for cell in next(reader, [])]
+def _csv(lines: Iterator[str]) -> Iterator[tuple[int, Row]]:
+    csv.field_size_limit(LINE_BYTES_MAX)
+    records = _records(lines)
+    _, cells = next(records, (1, []))
+    header = [column_name(cell) for cell in cells]
     if len(set(header)) < len(header):
-        raise BadRequest(f"line 1: every column needs a name of its own, was {header}")
-    for cells in reader:
-        if len(cells) == len(header):
-            yield reader.line_num, dict(zip(header, cells, strict=True))
-        elif cells:  # an empty line, mostly the last one, is no row
+        raise BadRequest(f"line 1: every column needs a name of its own, was {', '.join(header)}")
+    for number, cells in records:
+        if len(cells) != len(header):
             raise BadRequest(
-                f"line {reader.line_num}: must have {len(header)} cells, as the header has, "
-                f"has {len(cells)}"
+                f"line {number}: must have {len(header)} cells, as the header has, has {len(cells)}"
             )
+        yield number, dict(zip(header, cells, strict=True))
 
 
-def _ndjson(file: IO[bytes]) -> Iterator[tuple[int, Row]]:
+def _records(lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the records of a CSV text that are not empty, each with the line it begins on."""
+    reader = csv.reader(lines, strict=True)
+    while True:
+        number = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise BadRequest(f"line {number}: must be CSV: {error}") from None
+        if cells is None:
+            return
+        if cells:
+            yield number, cells
+
+
+def _ndjson(lines: Iterator[str]) -> Iterator[tuple[int, Row]]:
     decoder = msgspec.json.Decoder(Row, float_hook=Decimal)  # 0.1 stays 0.1
-    for number, line in enumerate(_lines(file), 1):
+    for number, line in enumerate(lines, 1):
         if line.strip():
             try:
                 row = decoder.decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            except msgspec.MsgspecError as error:
                 raise BadRequest(f"line {number}: must be a JSON object: {error}") from None
-            yield number, {column_name(name): value for name, value in row.items()}
+            yield number, _named(list(row), list(row.values()), f"line {number}")
 
 
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    while line := file.readline(CELL_BYTES_MAX):
-        yield line
+def _named(names: Sequence[str], cells: Sequence[Any], where: str) -> Row:
+    row = dict(zip(map(column_name, names), cells, strict=True))
+    if len(row) < len(cells):
+        raise BadRequest(f"{where}: every column needs a name of its own, was {', '.join(names)}")
+    return row
 
 
 def _parquet(path: Path) -> Iterator[Piece]:
     try:
-        file = pq.ParquetFile(path)
-    except (OSError, ValueError) as error:
-        raise BadRequest(f"{path} must be a Parquet file: {error}") from None
-    with file:
-        total, first = max(1, file.metadata.num_rows), 1
-        for batch in file.iter_batches(PIECE_ROWS):
-            names = [column_name(name) for name in batch.schema.names]
-            columns = [map(_plain, column.to_pylist()) for column in batch.columns]
-            rows = [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
-            numbers = range(first, first + len(rows))
-            first += len(rows)
-            yield Piece(rows, list(numbers), "row", (first - 1) / total)
+        with pq.ParquetFile(path) as file:
+            total, first = max(1, file.metadata.num_rows), 1
+            for batch in file.iter_batches(PIECE_ROWS):
+                rows = _rows(batch)
+                numbers = range(first, first + len(rows))
+                first += len(rows)
+                yield Piece(rows, list(numbers), "row", (first - 1) / total)
+    except (OSError, pa.ArrowException) as error:
+        raise BadRequest(f"{path} must be a whole Parquet file: {error}", "file") from None
+
+
+def _rows(batch: pa.RecordBatch) -> list[Row]:
+    names = list(_named(batch.schema.names, batch.schema.names, "the file"))
+    columns = [map(_plain, column.to_pylist()) for column in batch.columns]
+    return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
 
 
 def _plain(cell: Any) -> Any:
     """Return a Parquet cell as JSON would carry it: times as ISO 8601, bytes as hex."""
+    if isinstance(cell, float) and math.isnan(cell):
+        return None  # which pandas writes where nothing is
     if isinstance(cell, datetime):
         return (cell if cell.tzinfo else cell.replace(tzinfo=UTC)).isoformat()
     if isinstance(cell, date):

@@ -30,14 +30,16 @@ def duplicates(client: Client, trades: pa.Table, high_water: Mapping[int, int]) 
     market = trades["market_id"].to_numpy()
     sequence = trades["sequence"].to_numpy()
     mask = _repeated(trades, market, sequence)
+    with_id = pc.and_(pc.not_equal(trades["trade_id"], ""), pc.equal(trades["block_number"], 0))
+    by_id = with_id.to_numpy()  # the others are known by their chain coordinates, or not at all
     for market_id in np.unique(market).tolist():
         rows = np.flatnonzero((market == market_id) & ~mask)
         old = rows[sequence[rows] <= np.uint64(high_water.get(market_id, 0))]
         if len(old):
             mask[_stored(client, trades, market_id, old)] = True
         if market_id in high_water:
-            _refuse_reused_ids(client, trades, market_id, rows[~mask[rows]])
-    _refuse_repeated_ids(trades.filter(pa.array(~mask)))
+            _refuse_reused_ids(client, trades, market_id, rows[by_id[rows] & ~mask[rows]])
+    _refuse_repeated_ids(trades, np.flatnonzero(by_id & ~mask))
     return mask
 
 
@@ -145,17 +147,11 @@ def _refuse_reused_ids(
             )
 
 
-def _with_id(trades: pa.Table) -> pa.Table:
-    """Return market and id of the rows that are known by an id, not by chain coordinates."""
-    known = pc.and_(pc.not_equal(trades["trade_id"], ""), pc.equal(trades["block_number"], 0))
-    return trades.select(["market_id", "trade_id"]).filter(known)
-
-
-def _refuse_repeated_ids(trades: pa.Table) -> None:
+def _refuse_repeated_ids(trades: pa.Table, rows: NDArray[np.intp]) -> None:
     """Refuse two rows of one market with the same id and different times."""
-    with_id = _with_id(trades)
-    if with_id.num_rows < 2:
+    if len(rows) < 2:
         return
+    with_id = trades.select(["market_id", "trade_id"]).take(pa.array(rows))
     groups = with_id.group_by(["market_id", "trade_id"]).aggregate([([], "count_all")])
     if groups.num_rows < with_id.num_rows:
         repeated = groups.filter(pc.greater(groups["count_all"], 1))

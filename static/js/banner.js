@@ -2,7 +2,6 @@
 
 import { failingPart } from "./connection.js";
 import { button, element, icon } from "./element.js";
-import { THIN } from "./numbers.js";
 import { formatDuration } from "./times.js";
 
 /** @import { Child, Connection, Health, StatusFacts } from "./types.js" */
@@ -83,7 +82,7 @@ export class Banner {
 function syncing(isDemo) {
   const title = isDemo ? "Making the demo market" : "Reading the chain";
   const words = isDemo
-    ? `Simulated history is being written; the chart fills in within a minute.${THIN}`
+    ? "Simulated history is being written; the chart fills in within a minute."
     : "Charts fill in as blocks arrive.";
   return [
     element("strong", "", title),

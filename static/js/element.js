@@ -22,7 +22,7 @@ export function byId(id) {
 export function element(tag, className = "", ...children) {
   const node = document.createElement(tag);
   if (className) node.className = className;
-  node.append(...children.filter(isChild));
+  for (const child of children) if (child) node.append(child);
   return node;
 }
 
@@ -64,12 +64,4 @@ export function button(label, onClick, className = "button") {
  */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
-}
-
-/**
- * @param {Child} child
- * @returns {child is Node | string}
- */
-function isChild(child) {
-  return child !== null && child !== undefined && child !== false;
 }

@@ -1,7 +1,7 @@
 /** The page's entry: waits for the font, which canvas text cannot swap later, and starts. */
 
-import { readBootstrap } from "./bootstrap.js";
 import { Dashboard } from "./dashboard.js";
+import { byId } from "./element.js";
 
 /** A font that does not come must not keep the candles away. */
 const PATIENCE_MS = 300;
@@ -11,6 +11,6 @@ const fonts = Promise.all(
 );
 await Promise.race([fonts, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
 
-const dashboard = new Dashboard(readBootstrap());
+const dashboard = new Dashboard(JSON.parse(byId("bootstrap").textContent ?? ""));
 window.__chart = dashboard.inspect();
 dashboard.start();

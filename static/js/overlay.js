@@ -3,10 +3,8 @@
  * and watermark. It reads one plain state object, which chart-view.js fills.
  */
 
-import { drawFinality } from "./finality.js";
-import { drawHatch } from "./hatch.js";
+import { drawFinality, drawHatch, drawWatermark } from "./ground.js";
 import { drawNeedleLabel, drawNeedleLine } from "./needle.js";
-import { drawWatermark } from "./watermark.js";
 
 /** @import { Draw, OverlayState, Scene } from "./types.js" */
 

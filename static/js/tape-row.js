@@ -8,7 +8,6 @@ import { formatClock, formatDate } from "./times.js";
 /** @import { Trade, Weight } from "./types.js" */
 
 const TRIANGLES = { buy: "M.5 7h7L4 1z", sell: "M.5 1h7L4 7z" };
-const WORDS = /** @type {Record<string, string>} */ ({ liquidation: "liq" });
 const TONES = { buy: "up", sell: "down" };
 
 /**
@@ -47,7 +46,7 @@ function priceNode({ side, price }, decimals) {
 
 /** @param {Trade} trade */
 function sizeNode({ size, kind }) {
-  const word = WORDS[kind];
+  const word = kind === "liquidation" ? "liq" : "";
   return element(
     "span",
     "trade-size",

@@ -23,12 +23,14 @@ READY_WITHIN_S = 60.0
 
 
 def _browser_path() -> str:
-    found = next((path for path in BROWSERS if Path(path).exists()), None)
-    if found is None:
-        reason = "no chromium-headless-shell; apt-get install chromium-headless-shell"
-        # A build machine without a browser would otherwise be green without having looked.
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    return found
+    for path in BROWSERS:
+        if Path(path).exists():
+            return path
+    reason = "no chromium-headless-shell; apt-get install chromium-headless-shell"
+    # A build machine without a browser would otherwise be green without having looked.
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

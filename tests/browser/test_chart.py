@@ -44,10 +44,7 @@ def test_history_has_no_end_and_does_not_move_the_view(visit: Visit) -> None:
     """Older bars join on the left while the bars in sight stay where they are."""
     visit.open()
     bars = int(visit.chart("bars"))
-    visit.page.evaluate(
-        "window.__chart.chart.timeScale().setVisibleLogicalRange({from: 40, to: 160})"
-    )
-    seen = visit.visible_times()
+    seen = visit.show_bars(40, 160)
     visit.until(f"Number({CHART}.bars) > {bars + 100}")
     time.sleep(0.2)
     assert seen == visit.visible_times()
@@ -58,16 +55,13 @@ def test_history_has_no_end_and_does_not_move_the_view(visit: Visit) -> None:
 def test_a_change_of_interval_keeps_the_visible_time(visit: Visit) -> None:
     """The edges move by less than one bar of the larger interval."""
     visit.open()
-    visit.page.evaluate(
-        "window.__chart.chart.timeScale().setVisibleLogicalRange({from: 150, to: 400})"
-    )
-    seen = visit.visible_times()
+    seen = visit.show_bars(150, 400)
     visit.choose_interval("5m")
     later = visit.visible_times()
-    assert all(abs(old - new) <= 300 for old, new in zip(seen, later, strict=True))
+    assert later == (pytest.approx(seen[0], abs=300), pytest.approx(seen[1], abs=300))
     visit.choose_interval("1m")
     back = visit.visible_times()
-    assert all(abs(old - new) <= 60 for old, new in zip(seen, back, strict=True))
+    assert back == (pytest.approx(seen[0], abs=60), pytest.approx(seen[1], abs=60))
 
 
 def test_a_change_of_interval_keeps_following_now(visit: Visit) -> None:

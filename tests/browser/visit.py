@@ -59,6 +59,17 @@ class Visit:
         )
         return list(bars)
 
+    def show_bars(self, first: int, last: int) -> tuple[float, float]:
+        """Bring these bar numbers into sight; return their times, once they are."""
+        self.page.evaluate(
+            """async (range) => {
+                window.__chart.chart.timeScale().setVisibleLogicalRange(range);
+                for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+            }""",
+            {"from": first, "to": last},
+        )
+        return self.visible_times()
+
     def visible_times(self) -> tuple[float, float]:
         """Return the times of the first and last bar in sight."""
         found = self.page.evaluate("window.__chart.chart.timeScale().getVisibleRange()")
