@@ -280,6 +280,7 @@ class Live:
                 await self._refresh(series)
             except Exception as error:  # noqa: BLE001 # logged below; the bars stay as they were
                 self._failed(series, error)
+            await asyncio.sleep(0)  # an answer from memory must not keep the loop from others
 
     def _failed(self, series: Series, error: Exception) -> None:
         if self.error is None:

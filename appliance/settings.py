@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from appliance import settings_values as values
 from appliance.errors import ConfigError
@@ -274,9 +274,8 @@ def _without_password(url: str) -> str:
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     name, colon, _ = user.partition(":")
-    netloc = f"{name}{colon and ':***'}{at}{host}"
-    query = "***" if parts.query else ""
-    return urlunsplit(parts._replace(netloc=netloc, query=query, fragment=""))
+    query = "?***" if parts.query else ""
+    return f"{parts.scheme}://{name}{colon and ':***'}{at}{host}{parts.path}{query}"
 
 
 def document() -> str:

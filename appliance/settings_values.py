@@ -118,7 +118,7 @@ def store_url(text: str) -> str:
     except ValueError:  # its words may hold a piece of the password
         raise ValueError(f"{_STORE}, special characters of the password as %23") from None
     if parts.scheme == "chdb":
-        whole = not parts.netloc and len(parts.path) > 1
+        whole = text.startswith("chdb:///") and len(parts.path) > 1
     elif parts.scheme in ("clickhouse", "clickhouses"):
         whole = whole and bool(parts.hostname)
     else:

@@ -24,7 +24,7 @@ class LogRows:
     def submission(self, piece: Piece) -> Submission:
         """Return the trades of a piece; BadRequest names the line that is wrong."""
         if self._found is None:
-            columns = list(piece.rows[0])
+            columns = list(dict.fromkeys(name for row in piece.rows for name in row))
             has_address = {"address", "contract_address", "contract"} & set(columns)
             self._given = "" if has_address else self._address
             self._found = find_columns(columns, self._given)

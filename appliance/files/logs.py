@@ -7,6 +7,7 @@ import msgspec
 
 from appliance.chain.log import Log
 from appliance.errors import BadRequest
+from appliance.files.checks import BLOCK_LIMIT, EARLIEST_US, LATEST_US, LOG_LIMIT
 from appliance.files.table import Piece, Row
 from appliance.files.times import microsecond
 
@@ -52,13 +53,13 @@ def logs(piece: Piece, found: Mapping[str, str], address: str) -> Iterator[Log]:
         BadRequest: a cell cannot be what it should; the message names line, column and value.
     """
     for index, row in enumerate(piece.rows):
-        cells = {part: row[column] for part, column in found.items()}
+        cells = {part: row.get(column) for part, column in found.items()}
         try:
             yield Log(
-                block_number=_integer(cells, "block_number"),
+                block_number=_integer(cells, "block_number", BLOCK_LIMIT),
                 time_us=_time(cells["time"]),
                 transaction_hash=_text(cells, "transaction_hash"),
-                log_index=_integer(cells, "log_index"),
+                log_index=_integer(cells, "log_index", LOG_LIMIT),
                 address=address or _text(cells, "address").lower(),
                 topics=_topics(row),
                 data=_text(cells, "data"),
@@ -67,41 +68,52 @@ def logs(piece: Piece, found: Mapping[str, str], address: str) -> Iterator[Log]:
             raise BadRequest(f"{piece.where(index)}: {error}") from None
 
 
-def _integer(cells: Mapping[str, Any], part: str) -> int:
+def _integer(cells: Mapping[str, Any], part: str, limit: int) -> int:
     cell = cells[part]
     try:
         number = int(cell, 0) if isinstance(cell, str) else int(cell)
-    except (TypeError, ValueError):
-        number = -1
-    if number < 0:
-        raise ValueError(f"{part} must be a whole number, was {str(cell)[:64]!r}")
+        whole = 0 <= number < limit and (isinstance(cell, str) or number == cell)
+    except (TypeError, ValueError, ArithmeticError):
+        whole = False
+    if not whole:
+        raise ValueError(f"{part} must be a whole number from 0 to {limit - 1}, was {_shown(cell)}")
     return number
 
 
 def _time(cell: Any) -> int:
     try:
         if isinstance(cell, str) and cell.startswith("0x"):
-            return int(cell, 16) * 1_000_000
-        return microsecond(cell.removesuffix(" UTC") if isinstance(cell, str) else cell)
+            time_us = int(cell, 16) * 1_000_000
+        else:
+            time_us = microsecond(cell.removesuffix(" UTC") if isinstance(cell, str) else cell)
+        if EARLIEST_US <= time_us <= LATEST_US:
+            return time_us
     except (TypeError, ValueError):
-        raise ValueError(f"time must be unix time or ISO 8601, was {str(cell)[:64]!r}") from None
+        pass  # told below, with the times that are out of range
+    raise ValueError(
+        f"time must be unix time or ISO 8601, from 2000 to 2100, was {_shown(cell)}"
+    ) from None
 
 
 def _text(cells: Mapping[str, Any], part: str) -> str:
     if not isinstance(cells[part], str):
-        raise ValueError(f"{part} must be text, was {str(cells[part])[:64]!r}")
+        raise ValueError(f"{part} must be text, was {_shown(cells[part])}")
     return str(cells[part])
 
 
 def _topics(row: Row) -> Sequence[str]:
+    given = row.get("topics")
     if "topics" not in row:
-        return [row[name] for i in range(4) if row.get(name := f"topic{i}")]
+        given = [row[name] for i in range(4) if row.get(name := f"topic{i}")]
     try:
-        return msgspec.convert(_parsed(row["topics"]), list[str])
+        return msgspec.convert(_parsed(given), list[str])
     except msgspec.MsgspecError:
-        shown = str(row["topics"])[:64]
-        raise ValueError(f"topics must be a JSON list of hex texts, was {shown!r}") from None
+        raise ValueError(f"topics must be a JSON list of hex texts, was {_shown(given)}") from None
 
 
 def _parsed(cell: Any) -> Any:
     return msgspec.json.decode(cell) if isinstance(cell, str) else cell
+
+
+def _shown(cell: Any) -> str:
+    return repr("" if cell is None else str(cell)[:64])

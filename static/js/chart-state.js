@@ -4,9 +4,9 @@ import { button, element } from "./element.js";
 
 const GHOST_BARS = [38, 52, 47, 63, 58, 71, 66, 54, 60, 48, 57, 69];
 const WAYS = [
-  ["RPC_URL", "with a contract address: the chain's trades, and then live"],
+  ["RPC_URL", "and a contract: its trades, then live"],
   ["POST /api/trades", "your own trades, with a write key"],
-  ["appliance import", "trades or candles from a file"],
+  ["appliance import", "trades from a file"],
 ];
 
 export class ChartState {
@@ -43,7 +43,7 @@ export class ChartState {
     for (const [name, words] of WAYS) {
       ways.append(element("dt", "", element("code", "", name)), element("dd", "", words));
     }
-    const fact = "The first trade draws the first bar here, within a second. Trades come from:";
+    const fact = "The first trade draws the first bar, within seconds. Trades come from:";
     this.#set("empty", card("empty", "No trades yet", fact, ways));
   }
 

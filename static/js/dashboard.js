@@ -5,7 +5,6 @@
 import { createAnnouncer } from "./announcer.js";
 import { Api } from "./api.js";
 import { Banner } from "./banner.js";
-import { BarClock } from "./bar-clock.js";
 import { bindBarWalk } from "./bar-walk.js";
 import { ChartState } from "./chart-state.js";
 import { ChartView } from "./chart-view.js";
@@ -13,11 +12,12 @@ import { byId } from "./element.js";
 import { Figures } from "./figures.js";
 import { createFolds } from "./folds.js";
 import { createHelp } from "./help.js";
-import { IntervalBar } from "./interval-bar.js";
+import { BarClock, IntervalBar } from "./interval-bar.js";
 import { DEFAULT_INTERVAL, FAVOURITES } from "./intervals.js";
 import { bindKeyboard } from "./keyboard.js";
 import { MarketList } from "./market-list.js";
 import { Navigation } from "./navigation.js";
+import { compactSymbol } from "./protocol.js";
 import { bindScaleModes } from "./scale-modes.js";
 import { Session } from "./session.js";
 import { Status } from "./status.js";
@@ -178,7 +178,10 @@ export class Dashboard {
 
   /** @param {Place} place */
   #open(place) {
-    return this.#session.open(place);
+    // Addresses are written by people: any case, with or without punctuation.
+    const wanted = compactSymbol(place.symbol);
+    const market = this.#list.markets.find(({ symbol }) => compactSymbol(symbol) === wanted);
+    return this.#session.open({ ...place, symbol: market?.symbol ?? place.symbol });
   }
 
   async #loadMarkets() {

@@ -68,8 +68,12 @@ export class Feed {
     const store = new CandleStore();
     store.beginBackfill();
     this.#coming = store;
-    const { candles, olderTo } = await this.#readBack(from_s);
-    if (choice !== this.#choice) return false;
+    const answer = await this.#readBack(from_s).catch((error) => {
+      // Nobody waits for it any more.
+      if (choice === this.#choice) throw error;
+    });
+    if (!answer || choice !== this.#choice) return false;
+    const { candles, olderTo } = answer;
     store.endBackfill(Number.NEGATIVE_INFINITY, candles);
     this.#store = store;
     this.#coming = null;

@@ -1,7 +1,7 @@
-/** The row of intervals, with a menu for the rarer ones. */
+/** The row of intervals, a menu for the rarer ones, and the clock under the active one. */
 
 import { button, element, icon } from "./element.js";
-import { FAVOURITES, intervalWords } from "./intervals.js";
+import { bucketEnd, bucketStart, FAVOURITES, intervalWords } from "./intervals.js";
 import { bindMenu } from "./menu.js";
 
 export class IntervalBar {
@@ -55,5 +55,23 @@ export class IntervalBar {
       isRare ? `${interval}, more intervals` : "More intervals",
     );
     (this.#buttons.get(interval) ?? this.#more).append(this.#clock);
+  }
+}
+
+/** The share of the bar that remains. */
+export class BarClock {
+  node = element("span", "bar-clock");
+
+  /**
+   * @param {string} interval
+   * @param {number} now_s
+   * @returns {number} seconds until the bar closes
+   */
+  tick(interval, now_s) {
+    const start = bucketStart(interval, now_s);
+    const end = bucketEnd(interval, start);
+    const share = (end - now_s) / (end - start);
+    this.node.style.setProperty("--left-share", share.toFixed(3));
+    return end - now_s;
   }
 }

@@ -1,8 +1,8 @@
 /** The market list: search, sort, and the selected row. */
 
 import { element } from "./element.js";
-import { findMarkets, nextSort, sortMarkets } from "./market-order.js";
 import { MarketRow } from "./market-row.js";
+import { findMarkets, nextSort, sortMarkets } from "./markets.js";
 
 /** @import { Market, MarketListParts, Sort, SortKey } from "./types.js" */
 

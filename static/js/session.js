@@ -9,8 +9,8 @@
 import { candlesFromColumns } from "./candles.js";
 import { Feed } from "./feed.js";
 import { intervalSeconds } from "./intervals.js";
-import { withPrice } from "./live-market.js";
 import { decimalsOf } from "./market-row.js";
+import { withPrice } from "./markets.js";
 import { candleStream, compactSymbol, tradeStream } from "./protocol.js";
 
 /** @import { Bootstrap, CandleEvent, Market, Panels, Place, TradeEvent, View } from "./types.js" */
@@ -28,6 +28,9 @@ export class Session {
   #stream;
   #now_s;
   #olderBlockedUntilMs = 0;
+  /** What did not load; it is tried again when the stream returns. */
+  /** @type {Place | null} */
+  #failed = null;
   /** @type {Market | undefined} the last answer for the open market */
   #market;
 
@@ -85,10 +88,15 @@ export class Session {
     this.#panels.showPlace({ symbol, interval }, this.#market);
     this.#panels.showFigures();
     this.#subscribe();
-    if (isOther) void this.loadTrades();
+    if (isOther) {
+      this.#panels.tape.reset();
+      void this.loadTrades();
+    }
+    this.#failed = null;
     try {
       if (await loaded) this.#showBars(view);
     } catch (error) {
+      this.#failed = { symbol, interval };
       this.#panels.state.error(reason(error), () => this.open({ symbol, interval }));
     }
   }
@@ -144,6 +152,7 @@ export class Session {
 
   /** After a loss or a hidden tab: bars and trades that were missed. */
   async catchUp() {
+    if (this.#failed) return this.open(this.#failed);
     try {
       await Promise.all([this.feed.resume(), this.loadTrades()]);
     } catch {

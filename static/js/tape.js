@@ -18,6 +18,7 @@ export class Tape {
   /** @type {Trade[]} oldest first, waiting for the next frame */
   #arrived = [];
   #isScheduled = false;
+  #isLoading = false;
 
   /**
    * @param {HTMLElement} rows
@@ -28,25 +29,39 @@ export class Tape {
     this.#state = state;
   }
 
+  /** Another market's trades are coming; what arrives live waits for them. */
+  reset() {
+    this.#isLoading = true;
+    this.#trades = [];
+    this.#arrived = [];
+  }
+
   /**
+   * Shows an answer, and above it what the stream has brought since the question.
    * @param {Trade[]} trades newest first
    * @param {number} decimals
    */
   show(trades, decimals) {
+    this.#isLoading = false;
     this.#decimals = decimals;
-    this.#trades = trades.slice(0, MOST_ROWS);
-    this.#arrived = [];
+    const known = new Set(trades.map(({ sequence }) => sequence));
+    const newest = trades[0]?.time ?? Number.POSITIVE_INFINITY;
+    const since = this.#trades.filter(
+      ({ sequence, time }) => time >= newest && !known.has(sequence),
+    );
+    this.#trades = [...since, ...trades].slice(0, MOST_ROWS);
     const weigh = this.#weigher();
     this.#rows.replaceChildren(...this.#trades.map((trade) => this.#row(trade, weigh)));
     this.#fitPrices();
-    if (trades.length) this.#state.hidden = true;
-    else this.#say("empty", "No trades yet", "The first one draws the first bar.");
+    this.#state.hidden = this.#trades.length > 0;
+    if (!trades.length) this.#say("empty", "No trades yet", "The first one draws the first bar.");
+    this.#drawArrived();
   }
 
   /** @param {Trade} trade */
   add(trade) {
     this.#arrived.push(trade);
-    if (this.#isScheduled) return;
+    if (this.#isScheduled || this.#isLoading) return;
     this.#isScheduled = true;
     requestAnimationFrame(() => this.#drawArrived());
   }

@@ -5,10 +5,10 @@
  */
 
 import type { Api } from "./api.js";
-import type { BarClock } from "./bar-clock.js";
 import type { CandleStore } from "./candles.js";
 import type { ChartState } from "./chart-state.js";
 import type { ChartView } from "./chart-view.js";
+import type { BarClock } from "./interval-bar.js";
 import type { IChartApi } from "./library.js";
 import type { MarketList } from "./market-list.js";
 import type { Session } from "./session.js";

@@ -95,6 +95,17 @@ test("the answer to an earlier choice is dropped", async () => {
   assert.equal(bench.feed.store.last?.close, 7);
 });
 
+test("the failure of an earlier choice concerns nobody", async () => {
+  const bench = new Bench();
+  bench.isInstant = false;
+  const first = bench.feed.open("GOLD", "1m", 600_000);
+  const second = bench.feed.open("BTC", "1m", 600_000);
+  bench.asked[0]?.fail(new Error("503"));
+  assert.equal(await first, false);
+  bench.asked[1]?.fail(new Error("503"));
+  await assert.rejects(second, /503/);
+});
+
 test("live bars that arrive while loading are kept, and shown only then", async () => {
   const bench = new Bench();
   bench.isInstant = false;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { withPrice } from "../../static/js/live-market.js";
-import { findMarkets, nextSort, sortMarkets } from "../../static/js/market-order.js";
+import { findMarkets, nextSort, sortMarkets, withPrice } from "../../static/js/markets.js";
 import { sparkline } from "../../static/js/sparkline.js";
 import { weigher } from "../../static/js/trade-weight.js";
 

@@ -1,0 +1,348 @@
+"""Settings: texts become values, wrong ones stop the start, secrets stay secret."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from appliance import settings
+from appliance.errors import ConfigError
+from appliance.settings import ApiKey, Settings
+from appliance.settings_names import FORBIDDEN, UNUSED
+
+KEY = "correct-horse"
+PASSWORD = "hunter2hunter2"
+
+ORIGINAL_NAMES = """
+CLICKHOUSE_HOST CLICKHOUSE_USER CLICKHOUSE_PASSWORD CLICKHOUSE_DATABASE CLICKHOUSE_SECURE
+CLICKHOUSE_REQUEST_TIMEOUT CLICKHOUSE_MAX_CONNECTIONS CLICKHOUSE_BATCH_SIZE
+CLICKHOUSE_FLUSH_INTERVAL CLICKHOUSE_ASYNC_INSERT CLICKHOUSE_ASYNC_INSERT_MAX_DATA_SIZE
+CLICKHOUSE_MAX_MEMORY_USAGE CLICKHOUSE_MAX_THREADS
+UPSTASH_REDIS_REST_URL UPSTASH_REDIS_REST_TOKEN CACHE_OHLCV_1S_TTL CACHE_OHLCV_1M_TTL
+CACHE_OHLCV_5M_TTL CACHE_OHLCV_1H_TTL CACHE_OHLCV_1D_TTL CACHE_MARKET_DATA_TTL
+CACHE_ACTIVE_PRICES_TTL
+PUSHER_APP_ID PUSHER_KEY PUSHER_SECRET PUSHER_CLUSTER PUSHER_USE_TLS PUSHER_MAX_CHANNELS
+PUSHER_MAX_EVENTS_PER_SECOND
+RATE_LIMIT_REQUESTS RATE_LIMIT_WINDOW_MS RATE_LIMIT_ENABLED CORS_ORIGINS CORS_METHODS
+CORS_CREDENTIALS MAX_CONCURRENT_QUERIES QUERY_TIMEOUT_MS RESPONSE_COMPRESSION
+TRADINGVIEW_SUPPORTED_RESOLUTIONS TRADINGVIEW_SUPPORTS_MARKS TRADINGVIEW_SUPPORTS_TIME
+TRADINGVIEW_SUPPORTS_SEARCH LIGHTWEIGHT_CHARTS_MAX_BARS LIGHTWEIGHT_CHARTS_UPDATE_INTERVAL
+LIGHTWEIGHT_CHARTS_PRELOAD_BARS PRICE_UPDATE_INTERVAL
+RPC_URL RPC_TIMEOUT RPC_MAX_RETRIES VAMM_FACTORY_ADDRESS EVENT_BATCH_SIZE
+EVENT_PROCESSING_INTERVAL EVENT_CONFIRMATION_BLOCKS
+SENTRY_DSN SENTRY_ENVIRONMENT HEALTH_CHECK_ENABLED
+LOG_LEVEL LOG_FORMAT DEV_MOCK_DATA DEV_SAMPLE_DATA DEV_BYPASS_RATE_LIMIT
+JWT_SECRET JWT_EXPIRES_IN API_KEY_HEADER MAX_QUERY_PARAMS MAX_REQUEST_SIZE
+SECURITY_HEADERS_ENABLED CONTENT_SECURITY_POLICY X_FRAME_OPTIONS
+MEMORY_LIMIT_MB
+BACKUP_ENABLED BACKUP_INTERVAL BACKUP_RETENTION_DAYS BACKUP_S3_BUCKET DR_FAILOVER_ENABLED
+DR_SECONDARY_CLICKHOUSE_HOST
+ENABLE_REALTIME_UPDATES ENABLE_MARKET_SEARCH ENABLE_MARKS_SUPPORT ENABLE_COMPRESSION
+WEBHOOK_SECRET
+CHART_DATA_CACHE_TTL OHLCV_1M_CACHE_TTL OHLCV_5M_CACHE_TTL MARKET_DATA_CACHE_TTL
+WEBSOCKET_HEARTBEAT_INTERVAL WS_MAX_CONNECTIONS REDIS_HOST ENABLE_TRADINGVIEW_CHARTS
+ENABLE_REALTIME_STREAMING
+NEXT_PUBLIC_PUSHER_KEY NEXT_PUBLIC_PUSHER_CLUSTER VERCEL_ENV VERCEL_URL
+NEXT_PUBLIC_CHART_API_URL VERCEL_FUNCTION_TIMEOUT VERCEL_MAX_DURATION VOLUME_UPDATE_INTERVAL
+ORDERBOOK_UPDATE_INTERVAL VAULT_FACTORY_ADDRESS PRICE_ORACLE_ADDRESS VERCEL_ANALYTICS_ID
+DATADOG_API_KEY NEW_RELIC_LICENSE_KEY HEALTH_CHECK_INTERVAL HEALTH_CHECK_TIMEOUT DEBUG_ENABLED
+TEST_CLICKHOUSE_DATABASE TEST_MODE TEST_TIMEOUT VALIDATE_INPUTS CONNECTION_POOL_MIN
+CONNECTION_POOL_MAX CONNECTION_POOL_IDLE_TIMEOUT NODE_OPTIONS GC_INTERVAL GC_FORCE_ENABLED
+ENABLE_ADVANCED_CHARTS ENABLE_LIGHTWEIGHT_CHARTS ENABLE_HISTORICAL_DATA
+ENABLE_WEBSOCKET_FALLBACK ENABLE_SYMBOL_INFO ENABLE_AGGRESSIVE_CACHING
+ENABLE_QUERY_OPTIMIZATION ENABLE_CDN TRACK_USER_ACTIVITY TRACK_MARKET_POPULARITY
+TRACK_QUERY_PERFORMANCE TRACK_CACHE_EFFICIENCY ANALYTICS_BATCH_SIZE ANALYTICS_FLUSH_INTERVAL
+ANALYTICS_RETENTION_DAYS COINGECKO_API_KEY COINMARKETCAP_API_KEY MORALIS_API_KEY WEBHOOK_TIMEOUT
+WEBHOOK_RETRIES PRICE_FEED_PROVIDER PRICE_FEED_UPDATE_INTERVAL PRICE_FEED_FALLBACK_ENABLED
+NODE_ENV APP_VERSION BUILD_ID DEPLOYMENT_TIMESTAMP GIT_COMMIT_SHA DEPLOYMENT_REGION
+CLICKHOUSE_DEFAULT_ACCESS_MANAGEMENT
+""".split()
+"""Every name that users of the original design may have set."""
+
+OLDER = {f"CLICKHOUSE_{name}" for name in "HOST USER PASSWORD DATABASE SECURE".split()}
+ROWS = {row.metadata["name"]: row for row in settings.table()}
+
+
+def read(**environment: str) -> Settings:
+    return settings.read(environment)
+
+
+def refusal(**environment: str) -> str:
+    """Return why these variables stop the start."""
+    with pytest.raises(ConfigError) as caught:
+        read(**environment)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_shown_default_reads_back_as_the_default(name: str) -> None:
+    """What `appliance settings` prints may be pasted into the environment."""
+    shown = {n: value for n, value, _ in settings.redacted(Settings())}[name]
+    expected = getattr(Settings(), ROWS[name].name)
+    assert expected == getattr(read(**{name: shown}), ROWS[name].name)
+
+
+WRONG = [
+    ("BIND_HOST", "my host", "a host name or an IP address"),
+    ("PORT", "0", "a whole number from 1 to 65,535"),
+    ("PORT", "65536", "a whole number from 1 to 65,535"),
+    ("PORT", "three", "a whole number"),
+    ("PORT", '"3000"', "a whole number"),
+    ("PORT", "²", "a whole number"),
+    ("PORT", "9" * 5_000, "a whole number"),
+    ("DATA_DIR", "/dev/null", "the path of a directory"),
+    ("DATA_DIR", "~no-such-user/data", "the path of a directory"),
+    ("DATA_DIR", "x" * 5_000, "the path of a directory"),
+    ("DATA_DIR", "/tmp/what?", "without ? and #"),
+    ("DEMO", "maybe", "one of auto, on, off"),
+    ("API_KEY_HEADER", "X Key", "a header's name"),
+    ("AUTO_CREATE_MARKETS", "ja", "true or false"),
+    ("HISTORY_MAX_BARS", "1e4", "a whole number"),
+    ("CLOSE_GRACE_MS", "-1", "a whole number"),
+    ("TRADINGVIEW_SUPPORTED_RESOLUTIONS", "1,5x", "a comma list of minutes"),
+    ("TRADINGVIEW_SUPPORTED_RESOLUTIONS", ",", "a comma list of minutes"),
+    ("CORS_ORIGINS", "https://a.example/", "without path or slash"),
+    ("CORS_ORIGINS", "a.example", "a comma list like https://app.example"),
+    ("X_FRAME_OPTIONS", "ALLOWALL", "one of sameorigin, deny"),
+    ("MAX_REQUEST_SIZE", "10 apples", "a size in bytes"),
+    ("MAX_REQUEST_SIZE", "0", "a size in bytes"),
+    ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
+    ("LOG_FORMAT", "xml", "one of text, json"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "rule"), WRONG)
+def test_a_wrong_value_is_named_with_its_cure(name: str, text: str, rule: str) -> None:
+    message = refusal(**{name: text})
+    assert message.startswith(f"{name} must be ")
+    assert rule in message
+    assert message.endswith(f", was {text!r}")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("STORE_URL", f"mysql://u:{PASSWORD}@h/d"),
+        ("STORE_URL", f"clickhouse://u:{PASSWORD}#x@host:8443/d"),  # no port is left of it
+        ("STORE_URL", f"clickhouse://u:{PASSWORD}/x@host:8443/d"),
+        ("STORE_URL", f"clickhouse://u:{PASSWORD}[x@host:8443/d"),
+        ("STORE_URL", f"clickhouse://u:{PASSWORD}℀@host:8443/d"),  # urlsplit repeats this one
+        ("STORE_URL", f"clickhouse://u:{PASSWORD}@/d"),
+        ("STORE_URL", f"chdb://{PASSWORD}/d"),
+        ("STORE_URL", f"chdb:{PASSWORD}"),
+        ("CACHE_URL", f"redis://:{PASSWORD}@host"),
+        ("CACHE_URL", f"memory://{PASSWORD}"),
+        ("CACHE_URL", "disk:///"),
+        ("API_KEYS", f"{PASSWORD}:owner"),
+        ("API_KEYS", f"{PASSWORD}:"),
+        ("API_KEYS", f"{PASSWORD},short"),
+        ("API_KEYS", f"{PASSWORD} {PASSWORD}"),
+        ("API_KEYS", f"{PASSWORD}ß"),
+        ("API_KEYS", f"{PASSWORD}:read,{PASSWORD}:admin"),
+        ("CLICKHOUSE_HOST", f"https://u:{PASSWORD}@host:8443"),
+        ("CLICKHOUSE_HOST", f"https://u:{PASSWORD}#@host:8443"),
+    ],
+)
+def test_a_wrong_secret_is_not_shown(name: str, text: str) -> None:
+    """Not a part of it, either; the name and the cure are."""
+    message = refusal(**{name: text})
+    assert message.startswith(f"{name} must be ")
+    assert message.endswith("(not shown)")
+    assert PASSWORD[:7] not in message
+
+
+def test_values_are_read() -> None:
+    found = read(
+        PORT=" 8080 ",
+        DEMO="OFF",
+        API_KEYS=f"{KEY}, reader-key:read,admin-key:admin",
+        CORS_ORIGINS="https://App.example, http://localhost:3000",
+        MAX_REQUEST_SIZE="2mb",
+        ACCESS_LOG="Yes",
+        X_FRAME_OPTIONS="deny",
+        DATA_DIR="~",
+    )
+    assert (8080, "off", 2 << 20, True) == (
+        *(found.port, found.demo, found.max_request_size, found.access_log),
+    )
+    keys = (ApiKey(KEY, "write"), ApiKey("reader-key", "read"), ApiKey("admin-key", "admin"))
+    assert keys == found.api_keys
+    assert ("https://app.example", "http://localhost:3000") == found.cors_origins
+    assert ("DENY", Path.home()) == (found.frame_options, found.data_dir)
+
+
+def test_an_empty_variable_is_one_that_is_not_set() -> None:
+    assert read(PORT="", JWT_SECRET="", CLICKHOUSE_HOST="", RPC_URL="") == Settings()
+
+
+def test_flags_beat_the_environment() -> None:
+    """Even where the variable is wrong."""
+    assert settings.read({"PORT": "x", "DEMO": "on"}, {"PORT": "4000"}).port == 4000
+
+
+def test_a_wrong_flag_is_named_like_the_variable() -> None:
+    with pytest.raises(ConfigError, match=r"^PORT must be .*, was 'x'$"):
+        settings.read({"PORT": "1"}, {"PORT": "x"})
+
+
+def test_the_process_s_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "4321")
+    assert settings.read().port == 4321
+
+
+# -- secrets --
+
+
+def test_secrets_may_come_from_files(tmp_path: Path) -> None:
+    """As container engines hand them over, with a line end."""
+    file = tmp_path / "keys"
+    file.write_text(f"{KEY}:read\n")
+    assert (ApiKey(KEY, "read"),) == read(API_KEYS_FILE=str(file)).api_keys
+
+
+def test_only_secrets_come_from_files(tmp_path: Path) -> None:
+    """ACCESS_LOG_FILE is a variable that others have, too."""
+    assert read(ACCESS_LOG_FILE=str(tmp_path / "access.log")) == Settings()
+
+
+def test_an_unreadable_secret_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    expected = f"API_KEYS_FILE must name a readable file, was '{missing}': "
+    assert refusal(API_KEYS_FILE=str(missing)) == expected + os.strerror(2)
+    garbage = tmp_path / "garbage"
+    garbage.write_bytes(b"hunter2\xff")
+    assert refusal(API_KEYS_FILE=str(garbage)).endswith(": not UTF-8 text")
+    garbage.write_text(" \n")
+    assert refusal(API_KEYS_FILE=str(garbage)).endswith("is empty")
+
+
+def test_a_secret_given_twice_is_refused(tmp_path: Path) -> None:
+    """Whoever rotates one of the two must not wonder."""
+    assert "given once" in refusal(API_KEYS=KEY, API_KEYS_FILE=str(tmp_path / "x"))
+
+
+def test_secrets_are_redacted() -> None:
+    found = read(
+        API_KEYS=f"{KEY},another-one:admin",
+        STORE_URL=f"clickhouse://me:{PASSWORD}@host:8443/db?access_token={PASSWORD}#{PASSWORD}",
+        CACHE_URL="disk:///tmp/x",
+    )
+    rows = {name: value for name, value, _ in settings.redacted(found)}
+    assert rows["API_KEYS"] == "(2 set)"
+    assert rows["STORE_URL"] == "clickhouse://me:***@host:8443/db?***"
+    assert rows["CACHE_URL"] == "disk:///tmp/x"
+    everything = f"{found!r} {found} {found.api_keys!r} {rows}"
+    assert PASSWORD not in everything
+    assert KEY not in everything
+
+
+# -- names of other versions --
+
+
+def test_every_name_of_the_original_is_known() -> None:
+    """A setting, an older spelling, or a name that is answered with a line."""
+    known = ROWS.keys() | UNUSED.keys() | FORBIDDEN.keys() | OLDER
+    assert set() == set(ORIGINAL_NAMES) - known
+
+
+def test_no_name_is_known_twice() -> None:
+    assert set() == ROWS.keys() & (UNUSED.keys() | FORBIDDEN.keys())
+    assert set() == UNUSED.keys() & FORBIDDEN.keys()
+
+
+def test_unused_names_are_answered_once_each() -> None:
+    environment = {"CLICKHOUSE_FLUSH_INTERVAL": "2000", "SENTRY_DSN": PASSWORD, "PORT": "1"}
+    assert [
+        "CLICKHOUSE_FLUSH_INTERVAL: not used; writes commit in groups",
+        "SENTRY_DSN: not used; the appliance has no such feature",
+    ] == settings.notices(environment)
+    both = {"WEBHOOK_SECRET": "x", "WEBHOOK_SECRET_FILE": "/x"}
+    assert [1, 1] == [len(settings.notices(e)) for e in (both, {"WEBHOOK_SECRET_FILE": "/x"})]
+    assert [] == settings.notices({"SENTRY_DSN": ""})
+
+
+@pytest.mark.parametrize("name", ["JWT_SECRET", "JWT_SECRET_FILE"])
+def test_signed_tokens_stop_the_start(name: str) -> None:
+    """Routes must not be more open than the operator means."""
+    message = refusal(**{name: PASSWORD})
+    assert message.startswith("JWT_SECRET: signed tokens are not supported yet")
+    assert PASSWORD not in message
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        (
+            {"HOST": "https://x.clickhouse.cloud:8443", "PASSWORD": "a/b#c@d%"},
+            "clickhouses://default:a%2Fb%23c%40d%25@x.clickhouse.cloud:8443/default",
+        ),
+        ({"HOST": "localhost", "USER": "me"}, "clickhouse://me:@localhost:8123/default"),
+        ({"HOST": "h:9", "SECURE": "1"}, "clickhouses://default:@h:9/default"),
+        ({"HOST": "http://h", "DATABASE": "vamm"}, "clickhouse://default:@h:8123/vamm"),
+        ({"HOST": "[::1]:8123"}, "clickhouse://default:@[::1]:8123/default"),
+    ],
+)
+def test_older_spellings_make_the_store_s_address(variables: dict[str, str], expected: str) -> None:
+    found = settings.read({f"CLICKHOUSE_{name}": text for name, text in variables.items()})
+    assert (expected, None) == (found.store_dsn, found.store_path)
+
+
+def test_older_spellings_may_be_secret_files(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("pw\n")
+    found = read(CLICKHOUSE_HOST="h", CLICKHOUSE_PASSWORD_FILE=str(file))
+    assert found.store_url == "clickhouse://default:pw@h:8123/default"
+
+
+def test_store_url_beats_older_spellings(tmp_path: Path) -> None:
+    """Also from a file; and what is not used is answered."""
+    file = tmp_path / "url"
+    file.write_text("chdb:///a")
+    environment = {"CLICKHOUSE_HOST": "ftp://h", "STORE_URL_FILE": str(file)}
+    assert settings.read(environment).store_url == "chdb:///a"
+    assert ["CLICKHOUSE_HOST: not used; STORE_URL is set"] == settings.notices(environment)
+    lonely = settings.notices({"CLICKHOUSE_USER": "me"})
+    assert ["CLICKHOUSE_USER: not used without CLICKHOUSE_HOST; set STORE_URL"] == lonely
+    assert [] == settings.notices({"CLICKHOUSE_HOST": "h", "CLICKHOUSE_USER": "me"})
+
+
+def test_wrong_older_spellings_are_named() -> None:
+    assert refusal(CLICKHOUSE_HOST="ftp://h").startswith("CLICKHOUSE_HOST must be an address")
+    assert refusal(CLICKHOUSE_HOST="h:port").startswith("CLICKHOUSE_HOST must be an address")
+    message = refusal(CLICKHOUSE_HOST="h", CLICKHOUSE_SECURE="ja")
+    assert message == "CLICKHOUSE_SECURE must be true or false, was 'ja'"
+
+
+# -- derived values and the document --
+
+
+def test_the_store_is_in_the_data_directory_unless_set(tmp_path: Path) -> None:
+    assert (f"chdb://{tmp_path}/store", tmp_path / "store") == (
+        Settings(data_dir=tmp_path).store_dsn,
+        Settings(data_dir=tmp_path).store_path,
+    )
+    assert read(STORE_URL="chdb:///a/b").store_path == Path("/a/b")
+
+
+def test_a_chain_is_configured_by_its_node(tmp_path: Path) -> None:
+    file = tmp_path / "rpc"
+    file.write_text("https://node.example/secret")
+    assert [False, True, True] == [
+        settings.read(e).chain_configured
+        for e in ({}, {"RPC_URL": "https://n"}, {"RPC_URL_FILE": str(file)})
+    ]
+
+
+def test_the_document_is_current() -> None:
+    """Renew it: appliance settings --markdown > docs/settings.md."""
+    path = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
+    assert path.read_text(encoding="utf-8") == settings.document()
+
+
+def test_the_document_has_every_name() -> None:
+    text = settings.document()
+    for name in (*ROWS, *UNUSED, *FORBIDDEN, *OLDER):
+        assert f"`{name}`" in text
+    assert {5, 3} == {  # bars inside a cell are escaped
+        line.replace(r"\|", "").count("|") for line in text.splitlines() if line.startswith("|")
+    }
