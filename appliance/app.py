@@ -67,7 +67,7 @@ def build(settings: Settings, address: str = "") -> Appliance:
     metrics = Metrics()
     ingest = Ingest(metrics)
     store = Store(settings, metrics, ingest.publish)
-    datafeed = Datafeed(store.reader, store.writer, store.catalogue)
+    datafeed = Datafeed(store.reader, store.writer, store.catalogue, metrics)
     hub = Hub(Limits(connections=settings.ws_max_connections))
     live = Live(datafeed, hub, settings.close_grace_ms)
     status = Status(store, ingest, lambda: hub.connections)

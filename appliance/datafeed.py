@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from appliance.interval import Interval, stored_divisor
+from appliance.metrics import Metrics
 from appliance.model import Candles, Market
 from appliance.store.catalogue import Catalogue
 from appliance.store.reader import Columns, Reader, select
@@ -90,12 +91,14 @@ class Datafeed:
         reader: Reader,
         writer: Writer,
         catalogue: Catalogue,
+        metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Read with `reader`; `writer` is asked for snapshots when commits never pause."""
         self.catalogue = catalogue
         self._reader = reader
         self._writer = writer
+        self._lookups = metrics.cache_lookups
         self._clock = clock
         self._summaries: dict[int, Summary] = {}
         self._summaries_at = 0.0
@@ -247,7 +250,9 @@ class Datafeed:
         All markets are read at once, at most once a second.
         """
         async with self._summaries_lock:
-            if self._clock() - self._summaries_at > _SUMMARY_AGE_S:
+            fresh = self._clock() - self._summaries_at <= _SUMMARY_AGE_S
+            self._lookups.labels("summaries", "hit" if fresh else "miss").inc()
+            if not fresh:
                 self._summaries = await self._read_summaries()
                 self._summaries_at = self._clock()
         return {m.id: self._summaries[m.id] for m in markets if m.id in self._summaries}

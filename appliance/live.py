@@ -312,7 +312,7 @@ class Live:
         touched = set(series.wanted(snapshot.commit)) - missed
         priced = series.priced(snapshot.commit)
         known = {*series.bars, *snapshot.candles.time[-2:]}
-        bars: dict[int, Bar] = {}
+        bars = dict(series.bars)  # those that are not read again have not changed
         shown: set[int] = set()
         for candles in (*older, snapshot.candles):
             shown |= revised_starts(candles, touched)

@@ -50,12 +50,15 @@ class DemoSource:
         self._remembered: Seeding | None = None
         self._task: asyncio.Task[None] | None = None
         self._error: str | None = None
+        self._gone = False
         self._bar: tqdm[object] | None = None
         if not stays:
             ingest.subscribe(self._give_way)
 
-    def state(self) -> PartState:
-        """Return seeding (with its progress), live, stopped or failing."""
+    def state(self) -> PartState | None:
+        """Return seeding (with its progress), live or failing; None once it gave way for good."""
+        if self._gone:
+            return None
         if self._error is not None:
             return PartState("demo", "failing", self._error)
         return PartState("demo", self._demo.state, progress=self._demo.progress)
@@ -138,4 +141,5 @@ class DemoSource:
         real = any(m.spec.exchange != DEMO_EXCHANGE for m in commit.markets)
         if real and self._task is not None and not self._task.done():
             log.info("trades of real markets have arrived: the demo stops and is hidden")
+            self._gone = True
             self._task.cancel()

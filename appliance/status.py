@@ -45,8 +45,8 @@ class StatusReport:
 class Source(Protocol):
     """Anything that brings trades and can say how it does."""
 
-    def state(self) -> PartState:
-        """Return the state of this source."""
+    def state(self) -> PartState | None:
+        """Return the state of this source, None if it has ended as it should."""
         ...
 
 
@@ -72,7 +72,7 @@ class Status:
     async def report(self) -> StatusReport:
         """Return the state of everything, having asked the store just now."""
         parts = [await self._store_state(), self._writer_state()]
-        parts += [source.state() for source in self.sources]
+        parts += [state for source in self.sources if (state := source.state()) is not None]
         catalogue = self._store.catalogue
         return StatusReport(
             ready=not any(part.failing for part in parts),

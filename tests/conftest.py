@@ -27,8 +27,9 @@ class Opened:
 
     def datafeed(self) -> Datafeed:
         """Return a datafeed whose clock stands at NOW."""
+        store = self.store
         return Datafeed(
-            self.store.reader, self.store.writer, self.store.catalogue, clock=lambda: NOW
+            store.reader, store.writer, store.catalogue, self.metrics, clock=lambda: NOW
         )
 
     def ingest(self) -> Ingest:

@@ -312,7 +312,7 @@ class Pen:
         )
 
 
-_MORE = st.sampled_from(["write", "write", "write", "tell", "turn", "rest", "at", "fail"])
+_MORE = st.sampled_from([*["write"] * 6, *["next"] * 6, "tell", "turn", "rest", "at", "fail"])
 
 
 @st.composite
@@ -321,14 +321,30 @@ def _histories(draw: st.DrawFn) -> tuple[Market, list[Any]]:
     market = draw(st.sampled_from([GOLD, WETH, FAKE]))
     pen = Pen(draw, market)
     steps: list[Any] = []
-    for kind in draw(st.lists(_MORE, max_size=40)):
-        if kind == "write":
+    for kind in draw(st.lists(_MORE, min_size=6, max_size=30)):
+        if kind in ("write", "next"):
             steps.append([pen.write() for _ in range(draw(st.integers(1, 3)))])
-        elif kind == "rest":  # all that was committed is known everywhere
-            steps += [("tell", 99), ("turn", 60)]
-        else:
+        if kind in ("next", "rest"):  # all that was committed becomes known everywhere
+            steps.append(("rest", 0))
+        elif kind != "write":
             steps.append((kind, draw(st.integers(1, 600 if kind == "at" else 3))))
     return market, steps
+
+
+async def _do(world: World, what: str, count: int) -> None:
+    if what == "tell":
+        world.tell(count)
+    elif what == "turn":
+        await world.turn(count)
+    elif what == "rest":
+        world.tell()
+        for _ in range(3):
+            await world.at(world.now - NOON)
+    elif what == "at":
+        world.now = max(world.now, NOON + float(count))
+        world.live.tick()
+    else:
+        world.store.failures += count
 
 
 async def _play(market: Market, steps: list[Any], before: int) -> World:
@@ -341,15 +357,8 @@ async def _play(market: Market, steps: list[Any], before: int) -> World:
                     world.hub.subscribe(world.client, _topic(market, name))
             if isinstance(step, list):
                 world.store.commit(*step)
-            elif step[0] == "tell":
-                world.tell(step[1])
-            elif step[0] == "turn":
-                await world.turn(step[1])
-            elif step[0] == "at":
-                world.now = max(world.now, NOON + float(step[1]))
-                world.live.tick()
             else:
-                world.store.failures += step[1]
+                await _do(world, *step)
         world.tell()
         for _ in range(60):
             await world.at(10**8)

@@ -1,6 +1,5 @@
 """Log records as text and as JSON, one line each."""
 
-import io
 import json
 import logging
 import re
@@ -14,16 +13,15 @@ import pytest
 from appliance import logs
 
 
-@pytest.fixture
-def stderr(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """Catch what is logged; other tests get their own logging back."""
-    root = logging.getLogger()
-    before = root.level, root.handlers[:]
-    text = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", text)
-    yield text
-    root.setLevel(before[0])
-    root.handlers[:] = before[1]
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Give other tests their own logging back."""
+    loggers = [logging.getLogger(name) for name in (None, *logs._LIBRARIES)]
+    before = [(logger.level, logger.handlers[:]) for logger in loggers]
+    yield
+    for logger, (level, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 def record(message: str = "hello %s", *arguments: object, **extra: Any) -> logging.LogRecord:
@@ -119,22 +117,22 @@ def test_json_keeps_the_traceback_on_the_line() -> None:
     assert found["traceback"].endswith("ValueError: a\nb")
 
 
-def test_configured_loggers_write_to_standard_error(stderr: io.StringIO) -> None:
+def test_configured_loggers_write_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("info", "text")
     logging.getLogger("appliance.app").info("ready", extra={"port": 3000})
     logging.getLogger("appliance.app").debug("hidden")
     logging.getLogger("sanic.root").info("hidden")
     logging.getLogger("sanic.error").warning("shown")
     pattern = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z "
-    lines = [re.sub(pattern, "", line) for line in stderr.getvalue().splitlines()]
+    lines = [re.sub(pattern, "", line) for line in capsys.readouterr().err.splitlines()]
     assert ["info app: ready port=3000", "warning sanic.error: shown"] == lines
 
 
-def test_the_level_holds_for_libraries_too(stderr: io.StringIO) -> None:
+def test_the_level_holds_for_libraries_too(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("error", "json")
     for name in ("appliance.app", "sanic.error", "clickhouse_connect"):
         logging.getLogger(name).warning("hidden")
         logging.getLogger(name).error("shown")
-    lines = [json.loads(line) for line in stderr.getvalue().splitlines()]
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert ["appliance.app", "sanic.error", "clickhouse_connect"] == [x["logger"] for x in lines]
     assert {"shown"} == {line["message"] for line in lines}

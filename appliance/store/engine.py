@@ -3,6 +3,10 @@
 One engine and one path per process; many client handles on it run in parallel, a single handle
 serializes. The embedded engine installs handlers for fatal signals that hang the process: they are
 given back to the system after every start. Every handle must be closed before the process exits.
+
+A server is spoken to over HTTP, each handle on a connection of its own; options of the client can
+follow the address (`?ca_cert=/path`, `?connect_timeout=10`). A database that it does not have is
+created. Nothing keeps a second appliance off the same database.
 """
 
 import faulthandler
@@ -10,18 +14,25 @@ import fcntl
 import os
 import signal
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
 
 from appliance.errors import ConfigError, Retryable, StoreLocked
 
 MEBIBYTE: Final = 1 << 20
 _FATAL: Final = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
+_CREATE_DATABASE: Final = "CREATE DATABASE IF NOT EXISTS {database:Identifier}"
+_UNKNOWN_DATABASE: Final = 81
+_CONNECT_TIMEOUT_S: Final = 5
+_ANSWER_MARGIN_S: Final = 10
+"""How much longer than a query may run its answer is waited for: the server must give up first, so
+that we hear whether an insert was stored."""
 
 
 def _engine_options(memory_limit_mb: int) -> dict[str, int]:
@@ -65,15 +76,30 @@ class Engine:
         if self.embedded:
             self._own(Path(urlsplit(self.dsn).path))
         try:
-            client = self.client()
-        except ClickHouseError as error:
+            client = self._first_client()
+        except (ClickHouseError, TypeError) as error:  # TypeError: no such option of the client
             self.close()
             where = urlsplit(self.dsn).hostname or urlsplit(self.dsn).path
             raise ConfigError(
-                f"STORE_URL must be a store that opens, was at {where}: {error}"
+                f"STORE_URL must be a store that opens, was at {where}: {_reason(error)}"
             ) from error
         _restore_fatal_signals()
         return client
+
+    def _first_client(self) -> Client:
+        """Return a handle, having made the database if the server does not have it.
+
+        It is not asked to without need: an account may use its database and not create any.
+        """
+        try:
+            return self.client()
+        except DatabaseError as error:
+            if self.embedded or error.code != _UNKNOWN_DATABASE:
+                raise
+        name = unquote(urlsplit(self.dsn).path[1:].partition("/")[0])
+        with closing(self._connect(database="system")) as client:
+            client.command(_CREATE_DATABASE, parameters={"database": name})
+        return self.client()
 
     def _own(self, path: Path) -> None:
         """Lock the store for this process; the system gives the lock back however it ends.
@@ -98,16 +124,26 @@ class Engine:
 
     def client(self) -> Client:
         """Return a further handle; use it from one thread at a time."""
-        options: dict[str, Any] = {"settings": {"max_execution_time": self._timeout_s}}
-        if self.embedded:
-            options["chdb_options"] = _engine_options(self._memory_limit_mb)
-        dsn = self.dsn.replace("clickhouses://", "clickhouse://", 1)
-        if self.dsn.startswith("clickhouses://"):
-            options["secure"] = True
-        client = clickhouse_connect.get_client(dsn=dsn, **options)
+        client = self._connect()
         with self._lock:
             self._clients.append(client)
         return client
+
+    def _connect(self, **options: Any) -> Client:
+        settings = {"max_execution_time": self._timeout_s}
+        if self.embedded:
+            options["chdb_options"] = _engine_options(self._memory_limit_mb)
+            return clickhouse_connect.get_client(dsn=self.dsn, settings=settings, **options)
+        return clickhouse_connect.get_client(
+            dsn=self.dsn,
+            secure=self.dsn.startswith("clickhouses://"),
+            settings=settings | {"async_insert": 0},  # commits are grouped, and must be whole
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            send_receive_timeout=self._timeout_s + _ANSWER_MARGIN_S,
+            autogenerate_session_id=False,  # a query we gave up on would keep its session locked
+            dedicated_pool=True,  # the shared one keeps eight connections, and never closes them
+            **options,
+        )
 
     def close(self) -> None:
         """Close every handle; closing again does nothing."""
@@ -131,5 +167,15 @@ def _restore_fatal_signals() -> None:
 
 def failing(error: Exception) -> Retryable:
     """Return what to tell a caller when the store fails; the log keeps the whole error."""
-    first_line = str(error).partition("\n")[0][:200]
-    return Retryable(f"the store is not answering: {first_line}")
+    if isinstance(error, OperationalError) and error.code is None:
+        words = "no connection to its server, or no answer in time"  # not at which address
+    else:
+        words = _reason(error)
+    return Retryable(f"the store is not answering: {words}")
+
+
+def _reason(error: Exception) -> str:
+    """Return what the engine says, in one line, without the address it was asked at."""
+    text = str(getattr(error.__cause__, "reason", error))
+    words = text.rpartition("server response: ")[2].partition("\n")[0]
+    return words.partition(" (for url ")[0][:200]

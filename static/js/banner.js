@@ -7,7 +7,7 @@ import { formatDuration } from "./times.js";
 /** @import { Child, Connection, Health, StatusFacts } from "./types.js" */
 
 const COPIED_MS = 1600;
-const COMMAND = "RPC_URL=https://… VAMM_FACTORY_ADDRESS=0x… appliance serve";
+const COMMAND = "appliance import trades.csv --market GOLD/USD";
 
 export class Banner {
   #root;
@@ -39,7 +39,7 @@ export class Banner {
     const part = health && failingPart(health);
     const title = lostFor_s ? `No connection for ${formatDuration(lostFor_s)}` : "No new data";
     const cause = lostFor_s
-      ? "The server does not answer. Bars on screen stay as they were; what was missed is filled in on return."
+      ? "The server does not answer. Bars stay as they were; the gap fills when it does."
       : `${part?.name ?? "A part"} reports: ${part?.reason ?? part?.state ?? "not ready"}. Nothing is lost.`;
     const again = lostFor_s ? button("Try now", this.#retry) : null;
     this.#once("stale", () => [icon("warn"), element("strong"), element("span"), again]);
@@ -82,7 +82,7 @@ export class Banner {
 function syncing(isDemo) {
   const title = isDemo ? "Making the demo market" : "Reading the chain";
   const words = isDemo
-    ? "Simulated history is being written; the chart fills in within a minute."
+    ? "Simulated history is being written; the chart fills in."
     : "Charts fill in as blocks arrive.";
   return [
     element("strong", "", title),
@@ -98,11 +98,11 @@ function demo() {
     element(
       "span",
       "banner-more",
-      "To chart your contracts, set ",
-      element("code", "", "RPC_URL"),
-      " and ",
-      element("code", "", "VAMM_FACTORY_ADDRESS"),
-      " and restart.",
+      "To chart your own market, run ",
+      element("code", "", "appliance import FILE"),
+      " or send trades to ",
+      element("code", "", "POST /api/trades"),
+      ".",
     ),
     copyButton(),
   ];

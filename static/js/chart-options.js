@@ -104,8 +104,9 @@ function tickLabel(time, type) {
  * @param {Palette} palette
  * @returns {CandlestickSeriesPartialOptions}
  */
-export function candleColours({ bars: { up, down } }) {
+export function candleColours({ outline, bars: { up, down } }) {
   return {
+    baseLineColor: outline,
     upColor: up.final.body,
     downColor: down.final.body,
     borderUpColor: up.final.edge,

@@ -4,9 +4,9 @@ import { button, element } from "./element.js";
 
 const GHOST_BARS = [38, 52, 47, 63, 58, 71, 66, 54, 60, 48, 57, 69];
 const WAYS = [
-  ["RPC_URL", "and a contract: its trades, then live"],
+  ["appliance import", "trades, or raw contract logs, from a file"],
   ["POST /api/trades", "your own trades, with a write key"],
-  ["appliance import", "trades from a file"],
+  ["DEMO=on", "three simulated markets"],
 ];
 
 export class ChartState {

@@ -51,7 +51,7 @@ export function drawFinality(context, { palette, boundary }, { width, height, xO
   const right = boundary === null ? null : xOf(boundary);
   if (left === null || right === null) return;
   const x = Math.round((left + right) / 2) + 0.5;
-  context.strokeStyle = palette.ink3;
+  context.strokeStyle = palette.outline;
   context.lineWidth = 1;
   context.setLineDash([2, 2]);
   context.beginPath();

@@ -9,8 +9,7 @@ const KEYS = /** @type {const} */ ([
   [["[", "]"], "fold the market list, the trades"],
   [["←", "→"], "on the chart: walk the bars"],
   [["Home", "End"], "on the chart: oldest bar in sight, newest bar"],
-  [["Esc"], "leave what is open"],
-  [["?"], "this list"],
+  [["Esc", "?"], "leave what is open, show this"],
 ]);
 
 /** @param {HTMLElement} opener */

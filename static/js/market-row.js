@@ -15,6 +15,13 @@ export function decimalsOf(market) {
   return market.price_decimals ?? guessDecimals(market.current_price);
 }
 
+/** The quote asset small, so that pairs fit. @param {string} symbol */
+function symbolOf(symbol) {
+  const [base = "", quote] = symbol.split("/");
+  const small = quote === undefined ? null : element("small", "", `/${quote}`);
+  return element("span", "market-symbol", base, small);
+}
+
 export class MarketRow {
   #name = element("span", "market-name");
   #price = element("span", "market-price");
@@ -25,7 +32,7 @@ export class MarketRow {
   /** @param {string} symbol */
   constructor(symbol) {
     const title = element("span", "market-title");
-    title.append(element("span", "market-symbol", symbol), this.#name);
+    title.append(symbolOf(symbol), this.#name);
     const figures = element("span", "market-figures", this.#price, this.#change);
     this.node = element("a", "market", title, this.#spark, figures);
     this.node.dataset.symbol = symbol;

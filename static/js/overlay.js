@@ -28,7 +28,7 @@ export class Overlay {
     this.#paneViews = [
       this.#view(drawWatermark, "bottom"),
       this.#view(drawHatch, "bottom"),
-      this.#view(drawFinality, "bottom"),
+      this.#view(drawFinality, "normal"),
       this.#view(drawNeedleLine, "top"),
     ];
     this.#axisViews = [this.#view(drawNeedleLabel, "normal")];

@@ -29,11 +29,11 @@ def test_bars_move(visit: Visit) -> None:
 
 def test_bars_are_the_same_after_a_reload(visit: Visit) -> None:
     """What the stream built is what the store holds."""
-    visit.open("/?symbol=GOLD&interval=1s")
+    visit.open("/?symbol=BTC&interval=1s")
     visit.until("window.__chart.candles().filter((bar) => bar.closed).length >= 3", 20)
     now = int(visit.chart("lastTime"))
     first = {b["time"]: b for b in visit.bars() if b["time"] < now}
-    visit.open("/?symbol=GOLD&interval=1s")
+    visit.open("/?symbol=BTC&interval=1s")
     second = {b["time"]: b for b in visit.bars()}
     shared = first.keys() & second.keys()
     assert len(shared) > 300

@@ -142,7 +142,7 @@ def test_an_empty_store_says_what_will_come(empty_visit: Visit) -> None:
     empty_visit.page.goto("/")
     empty_visit.until(f"{CHART}.state === 'empty'")
     text = empty_visit.page.text_content("#chart-state") or ""
-    for way in ("RPC_URL", "POST /api/trades", "appliance import"):
+    for way in ("appliance import", "POST /api/trades", "DEMO=on"):
         assert way in text
     assert not empty_visit.page.is_visible("#banner")
 

@@ -1,4 +1,4 @@
-/** The sides fold away: by key, by button, and by themselves where there is no room. */
+/** What is open: sides that fold away, and on small screens one tab at a time. */
 
 import { remember } from "./theme.js";
 
@@ -42,4 +42,22 @@ export function createFolds(tapeToggle) {
     /** A list that lies over the chart makes way once a market is chosen. */
     closeOverlay: () => ROOM.left.matches || set("left", false),
   };
+}
+
+/** On small screens one view at a time; the tabs choose it. @param {HTMLElement} root */
+export function bindTabs(root) {
+  const buttons = [...root.querySelectorAll("button")];
+  /** @param {string} name */
+  const show = (name) => {
+    document.body.dataset.tab = name;
+    for (const node of buttons) {
+      if (node.dataset.tab === name) node.setAttribute("aria-current", "page");
+      else node.removeAttribute("aria-current");
+    }
+  };
+  root.addEventListener("click", ({ target }) => {
+    const name = target instanceof Element && target.closest("button")?.dataset.tab;
+    if (name) show(name);
+  });
+  return { show };
 }
