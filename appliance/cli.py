@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -46,11 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PIPE_CLOSED
     except (ApplianceError, OSError) as error:
-        print(f"appliance: {error}", file=sys.stderr)
+        print(f"appliance: {_sentence(error)}", file=sys.stderr)
         return EXIT_FAILED if isinstance(error, Retryable | OSError) else EXIT_REFUSED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return code
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror + (f": {error.filename}" if error.filename else "")
+    return str(error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,15 +110,20 @@ def _serve_parser(commands: "Commands") -> None:
 
 
 def _serve(values: Settings, options: argparse.Namespace) -> int:
-    # Docker and systemd ask with SIGTERM, and get no other answer before the server listens to it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    from appliance.app import serve
-
+    # Docker and systemd ask once, and the server listens to them only when it is up. Not by
+    # KeyboardInterrupt: Python may end itself by SIGINT even after one was caught.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     for notice in settings.notices(os.environ):
         log.warning("%s", notice)
-    with suppress(KeyboardInterrupt):
-        serve(values)
+    from appliance.app import serve
+
+    serve(values)
     return 0
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
 
 
 # -- get --

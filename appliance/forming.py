@@ -165,8 +165,8 @@ def total(limbs: npt.NDArray[np.uint32]) -> int:
 
 
 def to_float(scaled: int) -> float:
-    """Return a number of 10^-18 as the float that the store's `toFloat64` gives."""
-    return float(scaled) / UNIT
+    """Return a number of 10^-18 as the nearest float, as `Datafeed` does with the store's."""
+    return scaled / UNIT
 
 
 def floors(interval: Interval, seconds: Ints) -> Ints:

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -138,19 +139,22 @@ def _sink(settings: Settings) -> Iterator[Callable[[bytes], Receipt]]:
 
 def _send(server: running.Running, submission: bytes) -> Receipt:
     status, body = running.post(server, _PATH, submission, CONTENT_TYPE)
-    if status == 200:
+    if status != 200:
+        raise _refusal(status, body)
+    try:
         return msgspec.json.decode(body, type=Receipt)
-    raise _refusal(status, body)
+    except (msgspec.MsgspecError, ValueError):
+        raise Retryable("the server answered 200 with something else than a receipt") from None
 
 
 def _refusal(status: int, body: bytes) -> ApplianceError:
     try:
         message = str(msgspec.json.decode(body)["error"]["message"])
-    except (msgspec.MsgspecError, KeyError, TypeError):
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
         message = f"the server answered {status}"
     if status == Conflict.status:
         return Conflict(message)
-    return Retryable(message) if status >= Retryable.status else BadRequest(message)
+    return Retryable(message) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else BadRequest(message)
 
 
 @contextmanager

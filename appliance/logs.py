@@ -6,7 +6,11 @@ import logging.config
 import time
 from typing import Any, Final
 
-_LIBRARIES = ("sanic.root", "sanic.server", "sanic.error", "clickhouse_connect")
+_LIBRARIES: Final = {
+    **dict.fromkeys(("sanic.root", "sanic.server", "sanic.error"), "WARNING"),
+    **dict.fromkeys(("clickhouse_connect", "urllib3"), "ERROR"),  # they warn, then raise the same
+    "sanic.websockets": "ERROR",  # it warns of every client that leaves without a word
+}
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _CONTROLS: Final = (*range(32), *range(127, 160), 0x2028, 0x2029)
 _ESCAPES: Final = {code: repr(chr(code))[1:-1] for code in _CONTROLS}
@@ -63,7 +67,10 @@ def _one_line(text: str) -> str:
 def configure(level: str, form: str) -> None:
     """Send every logger of the process to standard error, at `level`, in `form` text or json."""
     formatter = f"{__name__}.{'JsonFormatter' if form == 'json' else 'TextFormatter'}"
-    quiet = {"level": "ERROR" if level == "error" else "WARNING", "propagate": True}
+    quiet = {
+        name: {"level": "ERROR" if level == "error" else least, "propagate": True}
+        for name, least in _LIBRARIES.items()
+    }
     logging.config.dictConfig(
         {
             "version": 1,
@@ -71,6 +78,6 @@ def configure(level: str, form: str) -> None:
             "formatters": {"line": {"()": formatter}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"level": level.upper(), "handlers": ["stderr"]},
-            "loggers": dict.fromkeys(_LIBRARIES, quiet),
+            "loggers": quiet,
         }
     )

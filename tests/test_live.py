@@ -68,6 +68,15 @@ async def test_volume_without_price_is_a_flat_bar_that_the_first_price_reopens()
         assert world.events["gold@kline_1m"][-1]["k"]["o"] == "12"
 
 
+async def test_a_stored_bar_of_one_price_keeps_its_open() -> None:
+    async with World() as world:
+        world.stored(deal(1, 10.0))
+        await world.watch("gold@kline_1m")
+        await world.add(deal(2, 11.0))
+        await world.add(deal(3, 12.0))
+        assert [event["k"]["o"] for event in world.events["gold@kline_1m"]] == ["10"] * 3
+
+
 async def test_marks_move_prices_but_are_no_trades() -> None:
     async with World() as world:
         world.stored(deal(1, 10.0), deal(2, 11.0))
@@ -147,6 +156,16 @@ async def test_a_late_change_of_a_closed_bar_is_closed_again() -> None:
             (0, "12", True),
             (0, "12", True),
         ]
+
+
+async def test_a_closed_bar_is_not_sent_again_for_the_sake_of_another() -> None:
+    async with World() as world:
+        world.stored(deal(1, 10.0), deal(61, 11.0), deal(62, 12.0))
+        await world.watch("gold@kline_1m")
+        await world.at(121)
+        await world.add(deal(2, 13.0))
+        bars = [(60, "12", False), (0, "10", True), (60, "12", True), (0, "13", True)]
+        assert world.bars("gold@kline_1m") == bars
 
 
 async def test_the_older_bar_in_its_grace_is_closed_too() -> None:

@@ -123,6 +123,7 @@ def test_configured_loggers_write_to_standard_error(capsys: pytest.CaptureFixtur
     logging.getLogger("appliance.app").debug("hidden")
     logging.getLogger("sanic.root").info("hidden")
     logging.getLogger("sanic.error").warning("shown")
+    logging.getLogger("urllib3.connectionpool").warning("hidden: it raises the same")
     pattern = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z "
     lines = [re.sub(pattern, "", line) for line in capsys.readouterr().err.splitlines()]
     assert ["info app: ready port=3000", "warning sanic.error: shown"] == lines

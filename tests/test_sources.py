@@ -82,13 +82,6 @@ async def failed(demo: DemoSource) -> None:
     await asyncio.wait([demo._task])
 
 
-async def clean_up() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-
-
 async def test_it_seeds_lives_and_stops(opened: Opened) -> None:
     demo = source(opened, opened.ingest())
     assert PartState("demo", "stopped", progress=0.0) == demo.state()
@@ -139,12 +132,12 @@ async def test_an_unfinished_seeding_is_remembered(opened: Opened) -> None:
     FakeDemo.failure = ValueError("power cut")
     await failed(first)
     FakeDemo.failure = None
-    second = await begun(source(opened, opened.ingest()))
-    assert second.unfinished == NOW
-    assert {"GOLD": (NOW, 5.0)} == second.last
-    third = await begun(source(opened, opened.ingest()))
-    assert third.unfinished is None
-    await clean_up()
+    second, third = (source(opened, opened.ingest()) for _ in range(2))
+    fake = await begun(second)
+    assert (NOW, {"GOLD": (NOW, 5.0)}) == (fake.unfinished, fake.last)
+    await second.stop()
+    assert (await begun(third)).unfinished is None
+    await third.stop()
 
 
 async def test_a_seeding_is_logged_where_no_terminal_is(
@@ -202,9 +195,12 @@ async def test_a_start_with_history_draws_nothing(
     opened: Opened, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What is missing since the last trade is stored in a moment."""
-    await begun(source(opened, opened.ingest()))
+    caplog.set_level(logging.INFO, sources.__name__)
+    first, second = (source(opened, opened.ingest()) for _ in range(2))
+    await begun(first)
+    await first.stop()
     caplog.clear()
     with terminal() as screen:
-        await begun(source(opened, opened.ingest()))
+        await begun(second)
+        await second.stop()
     assert ("", []) == (screen.getvalue(), caplog.messages)
-    await clean_up()
