@@ -7,6 +7,7 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import socket
 import time
 from contextlib import AsyncExitStack, closing
@@ -46,6 +47,9 @@ App = Sanic[Any, Any]
 STOP_S: Final = 10.0
 """How long open requests may take to end; with the store's close it stays below 15 s."""
 _BACKLOG: Final = 1_024
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM)
+_SETTLE_S: Final = 0.1
+"""Signals that reach a loop between its start-up and its run for ever are lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +171,40 @@ def serve(settings: Settings) -> None:
     with _listen(settings) as listener:
         address = _address(settings, listener.getsockname()[1])
         appliance = build(settings, address)
-        appliance.store.open()
         with closing(appliance.store):
+            appliance.store.open()
+            early: list[int] = []
+            _remember_signals(early)
             app = create_app(appliance)
-            _attach(app, appliance, begun)
-            app.run(sock=listener, single_process=True, motd=False, access_log=False)
+            _attach(app, appliance, begun, early)
+            app.run(
+                sock=listener,
+                single_process=True,
+                register_sys_signals=False,  # its own would be lost while it starts
+                motd=False,
+                access_log=False,
+            )
     log.info("stopped; everything acknowledged is stored")
 
 
-def _attach(app: App, appliance: Appliance, begun: float) -> None:
-    """Let the server start and stop the parts."""
+def _remember_signals(early: list[int]) -> None:
+    """Add to `early` the signals to end that come from now on."""
+    for number in _ENDING:
+        signal.signal(number, lambda received, _: early.append(received))
+
+
+async def _stop_when_told(app: App, early: list[int]) -> None:
+    await asyncio.sleep(_SETTLE_S)
+    told = asyncio.Event()
+    for number in _ENDING:
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    if not early:
+        await told.wait()
+    app.stop(terminate=False)
+
+
+def _attach(app: App, appliance: Appliance, begun: float, early: list[int]) -> None:
+    """Let the server start and stop the parts; `early` holds signals that came before it."""
     stack = AsyncExitStack()
 
     @app.before_server_start
@@ -185,6 +213,9 @@ def _attach(app: App, appliance: Appliance, begun: float) -> None:
 
     @app.after_server_start
     async def after(_: App) -> None:
+        _remember_signals(early)  # again: Sanic has them ignored
+        told = asyncio.create_task(_stop_when_told(app, early), name="signals")
+        stack.push_async_callback(_cancel, told)
         start_sources(appliance, stack)
         gc.collect()
         gc.freeze()  # what is loaded stays: walking it in each full collection costs 45 ms

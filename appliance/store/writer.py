@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from appliance.errors import ApplianceError, Retryable
 from appliance.metrics import Metrics
@@ -45,6 +45,15 @@ class _Submission:
     trades: pa.Table
     markets: tuple[MarketSpec, ...]
     future: "Future[Receipt]" = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True)
+class _Insert:
+    """Rows on their way; sent again under the same token they count once."""
+
+    rows: pa.Table
+    markets: tuple[Market, ...]
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 @dataclass(slots=True)
@@ -73,6 +82,7 @@ class Writer:
         self._ahead: deque[_Call | None] = deque()  # taken from the queue while grouping
         self._thread = threading.Thread(target=self._run, name="store-writer")
         self._high_water: dict[int, int] = {}
+        self._unanswered: _Insert | None = None
         self._closed = threading.Event()
         self.started = 0
         """Commits begun; equal to `finished` while the store is at rest."""
@@ -174,6 +184,7 @@ class Writer:
         """Store the new rows of all submissions with one insert."""
         self.started += 1
         try:
+            self._finish_unanswered()
             with self._metrics.commit_seconds.time():
                 enrolment = Enrolment(self._catalogue)
                 tables = [enrolment.renumber(s.trades, s.markets) for s in group]
@@ -186,15 +197,32 @@ class Writer:
         finally:
             self.finished = self.started
 
+    def _finish_unanswered(self) -> None:
+        """Send again, before any look-up, what a server may have stored without saying so."""
+        if self._unanswered is not None:
+            insert = self._unanswered
+            self._insert(insert)
+            self._unanswered = None
+            self._published(insert.rows, insert.markets)
+            self.started += 1  # it was a commit of its own
+
     def _store(self, fresh: pa.Table, enrolment: Enrolment) -> None:
         insert_markets(self._client, enrolment.changed)
-        if fresh.num_rows:
-            token = uuid.uuid4().hex
-            self._client.insert_arrow(
-                "trades", fresh, settings={**_INSERT, "insert_deduplication_token": token}
-            )
         for market in enrolment.changed:
             self._catalogue.put(market)
+        if not fresh.num_rows:
+            return
+        insert = _Insert(fresh, enrolment.markets)
+        try:
+            self._insert(insert)
+        except OperationalError as error:
+            if error.code is None:  # the connection failed: nobody knows what happened
+                self._unanswered = insert
+            raise
+
+    def _insert(self, insert: _Insert) -> None:
+        settings = {**_INSERT, "insert_deduplication_token": insert.token}
+        self._client.insert_arrow("trades", insert.rows, settings=settings)
 
     def _published(self, fresh: pa.Table, markets: tuple[Market, ...]) -> None:
         if not fresh.num_rows:
