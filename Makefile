@@ -35,7 +35,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # CI adds a report here; a developer a selection: make test PYTEST_ARGS='-k candle'
 PYTEST_ARGS ?=
 
-.PHONY: always help run test lint format coverage bench fault lock clean
+.PHONY: always help run test lint format coverage bench fault picture lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' -v absent=' $(ABSENT) ' '/^[a-z]+:.*## / && !index(absent, " " $$1 " ") \
@@ -68,6 +68,9 @@ bench: $(TEST_STAMP) ## measure, with ratios against the bare engine and server
 
 fault: $(TEST_STAMP) ## kill processes and fill disks on purpose
 	@$(BIN)/python -m pytest -m fault $(PYTEST_ARGS)
+
+picture: $(TEST_STAMP) ## take the README's picture from the real page
+	@$(BIN)/python packaging/picture.py
 
 lock: ## pin anew everything that setup.cfg's dependencies need in turn
 	@packaging/lock.sh
