@@ -7,7 +7,6 @@ import asyncio
 import gc
 import logging
 import os
-import signal
 import socket
 import time
 from contextlib import AsyncExitStack, closing
@@ -25,6 +24,7 @@ from appliance.ingest import Ingest
 from appliance.live import Live
 from appliance.metrics import Metrics
 from appliance.settings import Settings
+from appliance.signals import Ending
 from appliance.sources import DemoSource
 from appliance.status import PartState, Status
 from appliance.store.store import Store
@@ -47,9 +47,6 @@ App = Sanic[Any, Any]
 STOP_S: Final = 10.0
 """How long open requests may take to end; with the store's close it stays below 15 s."""
 _BACKLOG: Final = 1_024
-_ENDING: Final = (signal.SIGINT, signal.SIGTERM)
-_SETTLE_S: Final = 0.1
-"""Signals that reach a loop between its start-up and its run for ever are lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +150,8 @@ class _LiveState:
         return PartState("stream", *self.live.state())
 
 
-def serve(settings: Settings) -> None:
-    """Run the appliance until it is told to stop.
+def serve(settings: Settings, ending: Ending) -> None:
+    """Run the appliance until it is told to stop by one of the signals of `ending`.
 
     Raises:
         ConfigError: the address is taken, or the store cannot be opened.
@@ -173,38 +170,30 @@ def serve(settings: Settings) -> None:
         appliance = build(settings, address)
         with closing(appliance.store):
             appliance.store.open()
-            early: list[int] = []
-            _remember_signals(early)
-            app = create_app(appliance)
-            _attach(app, appliance, begun, early)
-            app.run(
-                sock=listener,
-                single_process=True,
-                register_sys_signals=False,  # its own would be lost while it starts
-                motd=False,
-                access_log=False,
-            )
+            if not ending.told:
+                _run(appliance, listener, ending, begun)
     log.info("stopped; everything acknowledged is stored")
 
 
-def _remember_signals(early: list[int]) -> None:
-    """Add to `early` the signals to end that come from now on."""
-    for number in _ENDING:
-        signal.signal(number, lambda received, _: early.append(received))
+def _run(appliance: Appliance, listener: socket.socket, ending: Ending, begun: float) -> None:
+    app = create_app(appliance)
+    _attach(app, appliance, begun, ending)
+    app.run(
+        sock=listener,
+        single_process=True,
+        register_sys_signals=False,  # its own would be lost while it starts
+        motd=False,
+        access_log=False,
+    )
 
 
-async def _stop_when_told(app: App, early: list[int]) -> None:
-    await asyncio.sleep(_SETTLE_S)
-    told = asyncio.Event()
-    for number in _ENDING:
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    if not early:
-        await told.wait()
+async def _stop_when_told(app: App, ending: Ending) -> None:
+    await ending.until_told()
     app.stop(terminate=False)
 
 
-def _attach(app: App, appliance: Appliance, begun: float, early: list[int]) -> None:
-    """Let the server start and stop the parts; `early` holds signals that came before it."""
+def _attach(app: App, appliance: Appliance, begun: float, ending: Ending) -> None:
+    """Let the server start and stop the parts."""
     stack = AsyncExitStack()
 
     @app.before_server_start
@@ -213,8 +202,8 @@ def _attach(app: App, appliance: Appliance, begun: float, early: list[int]) -> N
 
     @app.after_server_start
     async def after(_: App) -> None:
-        _remember_signals(early)  # again: Sanic has them ignored
-        told = asyncio.create_task(_stop_when_told(app, early), name="signals")
+        ending.remember()  # again: Sanic has them ignored
+        told = asyncio.create_task(_stop_when_told(app, ending), name="signals")
         stack.push_async_callback(_cancel, told)
         start_sources(appliance, stack)
         gc.collect()
@@ -257,8 +246,9 @@ async def answer(settings: Settings, path: str) -> tuple[int, bytes]:
     """Return status and body of one GET request, without a socket or any source."""
     running.prepare(settings.data_dir)
     appliance = build(settings)
-    appliance.store.open()
     async with AsyncExitStack() as stack:
+        stack.callback(appliance.store.close)
+        appliance.store.open()
         await start(appliance, stack)
         app = create_app(appliance)
         async with offline.running(app):

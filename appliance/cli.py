@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from appliance import __version__, logs, settings
 from appliance.errors import ApplianceError, BadRequest, Retryable
 from appliance.settings import Settings
+from appliance.signals import Ending
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -110,20 +110,14 @@ def _serve_parser(commands: "Commands") -> None:
 
 
 def _serve(values: Settings, options: argparse.Namespace) -> int:
-    # Docker and systemd ask once, and the server listens to them only when it is up. Not by
-    # KeyboardInterrupt: Python may end itself by SIGINT even after one was caught.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
+    ending = Ending()
+    ending.remember()
     for notice in settings.notices(os.environ):
         log.warning("%s", notice)
     from appliance.app import serve
 
-    serve(values)
+    serve(values, ending)
     return 0
-
-
-def _leave(*_: object) -> None:
-    raise SystemExit(0)
 
 
 # -- get --

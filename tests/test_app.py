@@ -1,6 +1,7 @@
 """The whole appliance: which parts run, and how a process of it starts and stops."""
 
 import asyncio
+import re
 import signal
 import stat
 import subprocess
@@ -18,6 +19,7 @@ from appliance.errors import ConfigError
 from appliance.metrics import Metrics
 from appliance.model import MarketSpec
 from appliance.settings import Demo, Settings
+from appliance.signals import ENDING, Ending
 from appliance.sources import Seeding
 from appliance.store import checkpoints
 from appliance.store.store import Store
@@ -26,6 +28,8 @@ from tests.oracle import T, table
 from tests.processes import Server, command, environment, free_port, run
 
 REAL = MarketSpec("REAL")
+SECONDS_TO_START = 10.0
+"""The goal is 3 s on a machine that does nothing else."""
 SECONDS_TO_STOP = 8.0
 """Far below the 15 s that are promised, far above what an idle machine needs."""
 
@@ -124,7 +128,7 @@ async def test_a_part_that_died_does_not_stop_the_others_from_stopping() -> None
 def test_an_address_of_another_machine_is_named(tmp_path: Path) -> None:
     expected = "PORT 3000 on BIND_HOST 192.0.2.1 must be free to listen on: "
     with pytest.raises(ConfigError, match=expected):
-        serve(Settings(data_dir=tmp_path, bind_host="192.0.2.1"))
+        serve(Settings(data_dir=tmp_path, bind_host="192.0.2.1"), Ending())
 
 
 async def test_one_answer_needs_no_server(real_data: Path) -> None:
@@ -164,7 +168,9 @@ def test_a_server_is_ready_and_answers(server: Server) -> None:
     query = f"symbol=REAL&resolution=1&from={NOW - 3600}&to={NOW + 60}"
     status, body = server.ask(f"/api/tradingview/history?{query}")
     assert (200, "ok", [5.0]) == (status, body["s"], body["c"])
-    assert f"ready at http://127.0.0.1:{server.port} after " in server.log
+    ready = re.search(rf"ready at http://127\.0\.0\.1:{server.port} after ([0-9.]+) s", server.log)
+    assert ready is not None
+    assert float(ready[1]) < SECONDS_TO_START
 
 
 def test_a_running_server_is_on_record(server: Server) -> None:
@@ -204,7 +210,8 @@ def test_an_open_page_does_not_hold_up_the_stop(server: Server) -> None:
     )
 
 
-def test_a_stop_before_the_start_is_over_is_clean(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", ENDING)
+def test_a_stop_before_the_start_is_over_is_clean(tmp_path: Path, number: signal.Signals) -> None:
     """Container engines ask only once."""
     process = subprocess.Popen(
         command("serve", "--port", free_port(), "--data-dir", tmp_path / "d", "--no-demo"),
@@ -214,7 +221,7 @@ def test_a_stop_before_the_start_is_over_is_clean(tmp_path: Path) -> None:
     )
     assert process.stderr is not None
     assert "SENTRY_DSN: not used" in process.stderr.readline()  # it has begun
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     rest = process.stderr.read()
     process.stderr.close()
     assert (0, False) == (process.wait(30), "Traceback" in rest)
