@@ -42,6 +42,11 @@ class Opened:
 Opener = Callable[[], Opened]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the browser's tests last: Playwright keeps an event loop running in this thread."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 @pytest.fixture
 def open_store(tmp_path: Path) -> Iterator[Opener]:
     """Open the same store again and again; what is open at the end is closed."""
