@@ -15,29 +15,36 @@ from secrets import token_hex
 from typing import Any, Final
 
 from sanic import Sanic
+from sanic.response import BaseHTTPResponse
 
 from appliance import offline, running
+from appliance.caretaker import Caretaker, DamageState, DiskState
 from appliance.datafeed import Datafeed
 from appliance.errors import ConfigError, StoreLocked
 from appliance.hub import Hub, Limits
 from appliance.ingest import Ingest
 from appliance.live import Live
 from appliance.metrics import Metrics
+from appliance.schedule import Schedule
 from appliance.settings import Settings
 from appliance.signals import Ending
 from appliance.sources import DemoSource
 from appliance.status import PartState, Status
+from appliance.store.backup import SERVER, Backups
 from appliance.store.store import Store
 from appliance.web import (
     admin,
     answers,
+    backups,
     dashboard,
+    demo,
     lightweight,
     ops,
     security,
     stream,
     trades,
     udf,
+    verify,
 )
 from appliance.web.parts import Parts
 from appliance.web.request import Request
@@ -72,9 +79,9 @@ def build(settings: Settings, address: str = "") -> Appliance:
     hub = Hub(Limits(connections=settings.ws_max_connections))
     live = Live(datafeed, hub, settings.close_grace_ms)
     status = Status(store, ingest, lambda: hub.connections)
-    demo = None
+    demo_source = None
     if settings.demo != "off":
-        demo = DemoSource(store, datafeed, ingest, stays=settings.demo == "on")
+        demo_source = DemoSource(store, datafeed, ingest, stays=settings.demo == "on")
     parts = Parts(
         settings=settings,
         metrics=metrics,
@@ -84,10 +91,13 @@ def build(settings: Settings, address: str = "") -> Appliance:
         live=live,
         hub=hub,
         status=status,
+        backups=Backups(settings, store),
+        verifier=store.verifier,
         admin_token=server.token,
         instance=server.instance,
+        demo=demo_source,
     )
-    return Appliance(settings, server, store, ingest, live, demo, parts)
+    return Appliance(settings, server, store, ingest, live, demo_source, parts)
 
 
 def create_app(appliance: Appliance) -> App:
@@ -101,11 +111,19 @@ def create_app(appliance: Appliance) -> App:
         WEBSOCKET_PING_INTERVAL=20,
         WEBSOCKET_PING_TIMEOUT=40,  # 60 s of silence in all
     )
+    app.ctx.stopping = False
+    app.register_middleware(_hang_up, "response")
     answers.install(app, appliance.parts)
     security.install(app, appliance.parts)
-    for module in (udf, lightweight, trades, admin, ops, stream, dashboard):
+    for module in (udf, lightweight, trades, admin, backups, verify, demo, ops, stream, dashboard):
         app.blueprint(module.blueprint(appliance.parts))
     return app
+
+
+async def _hang_up(request: Any, _: BaseHTTPResponse) -> None:
+    """End the connection after this answer once the server stops: clients would keep it busy."""
+    if request.app.ctx.stopping and request.stream is not None:
+        request.stream.keep_alive = False
 
 
 async def start(appliance: Appliance, stack: AsyncExitStack) -> None:
@@ -114,7 +132,10 @@ async def start(appliance: Appliance, stack: AsyncExitStack) -> None:
     The store is open already: what is wrong with it is told before there is a server.
     """
     stack.callback(appliance.store.close)
+    appliance.parts.backups.clean()
+    stack.callback(appliance.parts.backups.close)
     appliance.ingest.open(appliance.store.writer)
+    appliance.ingest.subscribe(appliance.parts.datafeed.on_commit)
     appliance.ingest.subscribe(appliance.live.on_commit)
     live = asyncio.create_task(appliance.live.run(), name="live")
     stack.push_async_callback(_cancel, live)
@@ -123,10 +144,34 @@ async def start(appliance: Appliance, stack: AsyncExitStack) -> None:
 def start_sources(appliance: Appliance, stack: AsyncExitStack) -> None:
     """Start what brings trades, once requests are accepted."""
     appliance.parts.status.sources.append(_LiveState(appliance.live))
+    _start_schedule(appliance, stack)
+    _look_after(appliance, stack)
     if appliance.demo is not None and _demo_wanted(appliance):
         appliance.parts.status.sources.append(appliance.demo)
         appliance.demo.start()
         stack.push_async_callback(appliance.demo.stop)
+
+
+def _look_after(appliance: Appliance, stack: AsyncExitStack) -> None:
+    """Start what looks after the store, and show what it finds."""
+    caretaker = Caretaker(appliance.store)
+    states = (DiskState(appliance.store), DamageState(appliance.store), caretaker)
+    appliance.parts.status.sources += states
+    task = asyncio.create_task(caretaker.run(), name="caretaker")
+    stack.push_async_callback(_cancel, task)
+
+
+def _start_schedule(appliance: Appliance, stack: AsyncExitStack) -> None:
+    settings = appliance.settings
+    if settings.backup_enabled and settings.store_path is None:
+        log.warning("BACKUP_ENABLED: not used; %s", SERVER)
+    elif settings.backup_enabled:
+        schedule = Schedule(
+            appliance.parts.backups, settings.backup_interval_s, settings.backup_retention_days
+        )
+        appliance.parts.status.sources.append(schedule)
+        task = asyncio.create_task(schedule.run(), name="backup-schedule")
+        stack.push_async_callback(_cancel, task)
 
 
 def _demo_wanted(appliance: Appliance) -> bool:
@@ -170,6 +215,7 @@ def serve(settings: Settings, ending: Ending) -> None:
         appliance = build(settings, address)
         with closing(appliance.store):
             appliance.store.open()
+            appliance.store.disk.inflate()
             if not ending.told:
                 _run(appliance, listener, ending, begun)
     log.info("stopped; everything acknowledged is stored")
@@ -208,18 +254,28 @@ def _attach(app: App, appliance: Appliance, begun: float, ending: Ending) -> Non
         start_sources(appliance, stack)
         gc.collect()
         gc.freeze()  # what is loaded stays: walking it in each full collection costs 45 ms
-        running.write(appliance.settings.data_dir, appliance.server)
+        _record(appliance)
         stack.callback(running.remove, appliance.settings.data_dir, appliance.server)
         seconds = time.perf_counter() - begun
         log.info("ready at %s after %.1f s", appliance.server.address, seconds)
 
     @app.before_server_stop
-    async def stopping(_: App) -> None:
+    async def stopping(app: App) -> None:
+        app.ctx.stopping = True
+        ending.remember()  # the server has given the signals back
         log.info("stopping")
 
     @app.after_server_stop
     async def stop(_: App) -> None:
         await stack.aclose()
+
+
+def _record(appliance: Appliance) -> None:
+    """Tell the command line where the server is; on a full disk, do without."""
+    try:
+        running.write(appliance.settings.data_dir, appliance.server)
+    except OSError as error:
+        log.warning("%s: %s; commands will not find this server", running.FILE, error.strerror)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -1,4 +1,4 @@
-"""The command line: `appliance serve | get | import | settings`.
+"""The command line: `appliance serve | get | import | backup | restore | verify | settings`.
 
 Every command finds a server that runs on its data directory (`server.json`) and works through it;
 without one it opens the store itself. Heavy parts are imported by the command that needs them, so
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from appliance import __version__, logs, settings
 from appliance.errors import ApplianceError, BadRequest, Retryable
 from appliance.settings import Settings
-from appliance.signals import Ending
+from appliance.signals import INTERRUPTED, Ending
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -27,7 +27,7 @@ EXIT_FAILED: Final = 1
 """The same command may succeed later: the store is busy, the disk is full, the path is unknown."""
 EXIT_REFUSED: Final = 2
 """What the caller must change: a setting, an argument, a file."""
-EXIT_INTERRUPTED: Final = 130  # what shells expect after Ctrl-C
+
 EXIT_PIPE_CLOSED: Final = 141  # what they expect of a program whose reader went away
 
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"appliance: {_sentence(error)}", file=sys.stderr)
         return EXIT_FAILED if isinstance(error, Retryable | OSError) else EXIT_REFUSED
     except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        return INTERRUPTED
     return code
 
 
@@ -67,7 +67,11 @@ def _parser() -> argparse.ArgumentParser:
     _serve_parser(commands)
     _get_parser(commands)
     _import_parser(commands)
+    _backup_parser(commands)
+    _restore_parser(commands)
+    _verify_parser(commands)
     _settings_parser(commands)
+    _disk_parser(commands)
     return parser
 
 
@@ -143,6 +147,33 @@ def _get(values: Settings, options: argparse.Namespace) -> int:
     return 0 if status < 400 else 1
 
 
+# -- disk --
+
+
+def _disk_parser(commands: "Commands") -> None:
+    parser = _command(commands, "disk", "Say how much space is free, and what for.", _disk)
+    parser.add_argument(
+        "--release-ballast",
+        action="store_true",
+        help="Remove the ballast, so that a full disk has room for pruning.",
+    )
+
+
+def _disk(values: Settings, options: argparse.Namespace) -> int:
+    from appliance.store.disk import Disk
+
+    others = [values.store_path] if values.store_path else []
+    disk = Disk(values.data_dir, values.disk_floor, values.ballast_size, others)
+    if options.release_ballast:
+        _print(f"ballast  {disk.release():>18,} bytes given back")
+    elif disk.ballast.exists():
+        _print(f"ballast  {disk.ballast.stat().st_size:>18,} bytes in {disk.ballast}")
+    room = disk.room()
+    _print(f"free     {room.free:>18,} bytes")
+    _print(f"floor    {room.floor:>18,} bytes (DISK_FLOOR); below it, nothing is written")
+    return 0
+
+
 # -- settings --
 
 
@@ -204,3 +235,55 @@ def _import(values: Settings, options: argparse.Namespace) -> int:
 
     _print(run(values, options))
     return 0
+
+
+# -- backup and restore --
+
+
+def _backup_parser(commands: "Commands") -> None:
+    help_text = "Back up the embedded store into one archive, also while the server runs."
+    parser = _command(commands, "backup", help_text, _backup)
+    parser.add_argument(
+        "--to", metavar="FOLDER", type=Path, help="Where the archive goes; default BACKUP_DIR."
+    )
+
+
+def _backup(values: Settings, options: argparse.Namespace) -> int:
+    from appliance.recovery import backup
+
+    _print(backup(values, options))
+    return 0
+
+
+def _restore_parser(commands: "Commands") -> None:
+    help_text = "Restore an archive into an empty data directory."
+    parser = _command(commands, "restore", help_text, _restore)
+    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument(
+        "--repair", action="store_true", help="Make candles anew that were not those of the trades."
+    )
+
+
+def _restore(values: Settings, options: argparse.Namespace) -> int:
+    from appliance.recovery import restore
+
+    _print(restore(values, options))
+    return 0
+
+
+# -- verify --
+
+
+def _verify_parser(commands: "Commands") -> None:
+    help_text = "Compare every candle with the one that its trades make, also while it serves."
+    parser = _command(commands, "verify", help_text, _verify)
+    parser.add_argument("--repair", action="store_true", help="Make unequal days anew.")
+    parser.add_argument("--recent", action="store_true", help="Read the last seven days only.")
+
+
+def _verify(values: Settings, options: argparse.Namespace) -> int:
+    from appliance.verification import verify
+
+    text, well = verify(values, options)
+    _print(text)
+    return 0 if well else EXIT_FAILED

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from appliance.interval import Interval, stored_divisor
 from appliance.metrics import Metrics
-from appliance.model import Candles, Market
+from appliance.model import Candles, Commit, Market
 from appliance.store.catalogue import Catalogue
 from appliance.store.reader import Columns, Reader, select
 from appliance.store.writer import Writer
@@ -103,6 +103,13 @@ class Datafeed:
         self._summaries: dict[int, Summary] = {}
         self._summaries_at = 0.0
         self._summaries_lock = asyncio.Lock()
+        self._revised = 0
+
+    def on_commit(self, commit: Commit) -> None:
+        """Drop what is remembered, if the commit took something away or rebuilt it."""
+        if commit.revisions:
+            self._revised += 1
+            self._summaries_at = 0.0
 
     async def candles(  # noqa: PLR0913 - a question of the datafeed protocol has these parts
         self,
@@ -253,8 +260,10 @@ class Datafeed:
             fresh = self._clock() - self._summaries_at <= _SUMMARY_AGE_S
             self._lookups.labels("summaries", "hit" if fresh else "miss").inc()
             if not fresh:
+                revised = self._revised
                 self._summaries = await self._read_summaries()
-                self._summaries_at = self._clock()
+                # what was revised while it was read may be in it by halves
+                self._summaries_at = self._clock() if revised == self._revised else 0.0
         return {m.id: self._summaries[m.id] for m in markets if m.id in self._summaries}
 
     async def _read_summaries(self) -> dict[int, Summary]:

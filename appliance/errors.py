@@ -4,6 +4,7 @@ ApplianceError
 ├── ConfigError          the operator: a setting is wrong, the start stops
 ├── StoreLocked          the operator: another process owns the data directory
 ├── Retryable            nobody: the same call may succeed in a moment (503)
+│   └── DiskFull             the operator: free some space (507)
 └── RequestError         the caller
     ├── BadRequest           a value is wrong (400); names field, value and cure
     ├── Unauthorized         no key, or not a known one (401)
@@ -32,6 +33,13 @@ class Retryable(ApplianceError):
 
     status = 503
     code = "unavailable"
+
+
+class DiskFull(Retryable):
+    """There is no room to write; reading goes on."""
+
+    status = 507
+    code = "disk_full"
 
 
 class RequestError(ApplianceError):

@@ -11,7 +11,7 @@ from appliance import interval as intervals
 from appliance.errors import BadRequest
 from appliance.forming import Bar, Rows, to_float, total
 from appliance.interval import Interval
-from appliance.model import Market
+from appliance.model import Market, Reason
 from appliance.store.catalogue import Catalogue
 
 Kind = Literal["kline", "trade", "depth"]
@@ -106,6 +106,26 @@ def kline(market: Market, interval: Interval, bar: Bar, now_ms: int) -> bytes:
         "B": "0",
     }
     return _encode({"e": "kline", "E": now_ms, "s": symbol, "k": k})
+
+
+def reset(
+    market: Market, interval: Interval, first: int, last: int, reason: Reason, now_ms: int
+) -> bytes:
+    """Return the event that says: what was sent of the bars `first` to `last` no longer holds.
+
+    `from` and `to` are milliseconds at which buckets start, `to` the first that is not meant.
+    """
+    return _encode(
+        {
+            "e": "reset",
+            "E": now_ms,
+            "s": market.plain_symbol,
+            "i": interval.name,
+            "from": first * 1000,
+            "to": interval.shift(last, 1) * 1000,
+            "reason": reason,
+        }
+    )
 
 
 def trades(market: Market, rows: Rows, now_ms: int, limit: int) -> list[bytes]:

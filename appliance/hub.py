@@ -45,12 +45,14 @@ class Batch:
 class Client:
     """One connection: its topics in order of subscription, and what waits to be sent."""
 
-    __slots__ = ("_bytes", "_close", "_queue", "_wake", "closed", "topics", "wrapped")
+    __slots__ = ("_bytes", "_close", "_queue", "_wake", "closed", "extended", "topics", "wrapped")
 
     def __init__(self, close: Closer, wrapped: bool) -> None:
         """Remember how to close the connection, and whether events name their stream."""
         self.topics: dict[str, None] = {}
         self.wrapped = wrapped
+        self.extended = False
+        """Whether it said HELLO: only then it gets events that Binance would not send."""
         self.closed: tuple[int, str] | None = None
         self._close = close
         self._queue: deque[bytes] = deque()
@@ -178,8 +180,11 @@ class Hub:
             self._emptied(topic)
         return True
 
-    def publish(self, topic: str, payloads: Iterable[bytes]) -> None:
-        """Queue events of a topic, in order, for all its subscribers; never waits."""
+    def publish(self, topic: str, payloads: Iterable[bytes], *, extended: bool = False) -> None:
+        """Queue events of a topic, in order, for all its subscribers; never waits.
+
+        `extended` events go only to clients that said HELLO.
+        """
         watchers = self._topics.get(topic)
         if not watchers:
             return
@@ -187,6 +192,8 @@ class Hub:
         for payload in payloads:
             message = Message(topic, payload)
             for client in watchers:
+                if extended and not client.extended:
+                    continue
                 if not client._put(message.frame(client.wrapped), self.limits):
                     full.add(client)
             if full:

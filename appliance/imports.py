@@ -2,20 +2,17 @@
 
 import argparse
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from tqdm import tqdm
 
 from appliance import running
 from appliance.chain import preset as presets
 from appliance.chain.market import ContractMarket
-from appliance.errors import ApplianceError, BadRequest, Conflict, Retryable
+from appliance.errors import BadRequest, Retryable
 from appliance.files.columns import parse_mapping
 from appliance.files.importer import Rows, TradeRows, decoded, import_file
 from appliance.files.log_rows import LogRows
@@ -23,6 +20,7 @@ from appliance.files.symbol import assets, canonical_symbol
 from appliance.files.wire import CONTENT_TYPE
 from appliance.metrics import Metrics
 from appliance.model import MarketSpec, Receipt
+from appliance.progress import bars
 from appliance.settings import Settings
 from appliance.store.catalogue import DEMO_EXCHANGE
 from appliance.store.store import Store
@@ -33,7 +31,6 @@ _DECIMALS_MAX: Final = 77  # 10^77 is the largest power of ten below 2^256
 _CHAIN_ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 _EXCHANGE: Final = re.compile(r"[A-Z0-9._-]{1,32}")
 _PATH: Final = "/api/admin/trades"
-_BAR: Final = "{desc:<8} {percentage:3.0f} % |{bar}| {elapsed}"
 
 
 def run(settings: Settings, options: argparse.Namespace) -> str:
@@ -49,7 +46,7 @@ def run(settings: Settings, options: argparse.Namespace) -> str:
         raise BadRequest(f"FILE must be a file that exists, was {str(path)!r}", "file")
     rows = _trade_rows(options) if options.preset is None else _log_rows(options)
     running.prepare(settings.data_dir)
-    with _sink(settings) as submit, _progress() as progress:
+    with _sink(settings) as submit, bars() as progress:
         summary = import_file(path, rows, submit, settings.data_dir / "tmp", progress)
     return summary.sentence()
 
@@ -140,37 +137,8 @@ def _sink(settings: Settings) -> Iterator[Callable[[bytes], Receipt]]:
 def _send(server: running.Running, submission: bytes) -> Receipt:
     status, body = running.post(server, _PATH, submission, CONTENT_TYPE)
     if status != 200:
-        raise _refusal(status, body)
+        raise running.refusal(status, body)
     try:
         return msgspec.json.decode(body, type=Receipt)
     except (msgspec.MsgspecError, ValueError):
         raise Retryable("the server answered 200 with something else than a receipt") from None
-
-
-def _refusal(status: int, body: bytes) -> ApplianceError:
-    try:
-        message = str(msgspec.json.decode(body)["error"]["message"])
-    except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
-        message = f"the server answered {status}"
-    if status == Conflict.status:
-        return Conflict(message)
-    return Retryable(message) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else BadRequest(message)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """Yield what draws one bar for reading and one for storing, on a terminal only."""
-    bars: dict[str, tqdm[object]] = {}
-
-    def show(what: str, done: float) -> None:
-        if what not in bars:
-            bars[what] = tqdm(
-                total=1.0, desc=what, bar_format=_BAR, disable=not sys.stderr.isatty()
-            )
-        bars[what].update(done - bars[what].n)
-
-    try:
-        yield show
-    finally:
-        for bar in bars.values():
-            bar.close()

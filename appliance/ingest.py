@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from appliance.errors import Retryable
 from appliance.metrics import Metrics
-from appliance.model import Commit, MarketSpec, Receipt
+from appliance.model import Commit, MarketSpec, Receipt, Revision
 from appliance.store.writer import Writer
 
 QUEUED_ROWS_MAX: Final = 400_000
@@ -46,8 +46,12 @@ class Ingest:
         """Call `callback` on the event loop with every commit, in order."""
         self._subscribers.append(callback)
 
-    async def submit(self, trades: pa.Table, markets: Sequence[MarketSpec], source: str) -> Receipt:
+    async def submit(
+        self, trades: pa.Table, markets: Sequence[MarketSpec], source: str, *, bulk: bool = False
+    ) -> Receipt:
         """Store trades whose `market_id` is an index into `markets`; durable on return.
+
+        `bulk` trades fill in history: live streams tell their range once, not each bar.
 
         Raises:
             BadRequest: a market's trades come in another order than its stored ones.
@@ -63,13 +67,24 @@ class Ingest:
             )
             self._queued_rows += rows
         try:
-            future = self._writer.submit(trades, tuple(markets))
+            future = self._writer.submit(trades, tuple(markets), bulk)
             # a caller that goes away must not undo what others wait for in the same commit
             receipt = await asyncio.shield(asyncio.wrap_future(future))
         finally:
             await self._leave(rows)
         self._count(receipt, source)
         return receipt
+
+    async def retract(self, chain_id: int, from_block: int) -> tuple[Revision, ...]:
+        """Take away a chain's trades from a block on; durable on return.
+
+        Raises:
+            Retryable: the store fails or stops; the same call again finishes what was begun.
+        """
+        if self._writer is None:
+            raise Retryable("the store is not open yet; send again in a moment")
+        future = self._writer.retract(chain_id, from_block)
+        return (await asyncio.shield(asyncio.wrap_future(future))).revisions
 
     async def _leave(self, rows: int) -> None:
         async with self._room:

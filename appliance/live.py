@@ -1,9 +1,10 @@
 """The forming candles of every watched market and interval, published as they change.
 
 A trade that is newer than all the newest bar holds is merged into it. Anything else (a late
-trade, an older bucket) makes live read the touched bars from the store again and publish them
-as ordinary klines; commits that arrive meanwhile wait. So what was published last for a bucket
-is what the store holds.
+trade, an older bucket, a revision) makes live read the touched bars from the store again and
+publish them as ordinary klines; commits that arrive meanwhile wait. So what was published last
+for a bucket is what the store holds. Where closed bars change or go, clients that said HELLO are
+told the range first, as a reset: what is gone, or too much to be sent, they can only read again.
 """
 
 import asyncio
@@ -13,15 +14,26 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from appliance import events, forming
 from appliance.events import Stream
 from appliance.forming import Bar
+from appliance.heads import Heads
 from appliance.hub import Hub
 from appliance.interval import Interval
 from appliance.model import Candles, Commit, Market
-from appliance.series import REVISED_MAX, Entry, Series, closes_by_chain, revised_starts, runs
+from appliance.series import (
+    REVISED_MAX,
+    Entry,
+    Reset,
+    Series,
+    extended,
+    inside,
+    revised_starts,
+    runs,
+    span,
+    united,
+)
 from appliance.store.catalogue import Catalogue
 
 TRADES_MAX: Final = 1_000
@@ -92,7 +104,7 @@ class Live:
         self._by_market: dict[int, dict[str, Series]] = {}
         self._trades: dict[int, Stream] = {}
         self._wanted_ids: pa.Array | None = None
-        self._chain_times: dict[int, int] = {}
+        self._heads = Heads()
         self._queue: asyncio.Queue[Series] = asyncio.Queue()  # a dirty series is in it once
         self._running = False
         self._stopped_by: str | None = None
@@ -154,7 +166,11 @@ class Live:
                 self._feed(series, Entry(commit.number, None, tuple(series.bars)))
 
     def _follow(self, commit: Commit) -> None:
-        self._follow_chains(commit)
+        self._heads.follow(commit)
+        for revision in commit.revisions:
+            for series in list(self._by_market.get(revision.market_id, {}).values()):
+                first, last = map(series.interval.floor, (revision.first, revision.last))
+                self._revise(series, commit.number, Reset(revision.reason, first, last))
         if self._wanted_ids is None:
             ids = sorted(self._by_market.keys() | self._trades.keys())
             self._wanted_ids = pa.array(ids, pa.uint32())
@@ -162,29 +178,19 @@ class Live:
             return
         for rows in forming.split(commit.trades, self._wanted_ids):
             for series in list(self._by_market.get(rows.market_id, {}).values()):
-                self._feed(series, Entry(commit.number, rows))
+                if commit.bulk:
+                    edges = span(rows, series.interval)
+                    self._revise(series, commit.number, Reset("import", *edges))
+                else:
+                    self._feed(series, Entry(commit.number, rows))
             stream = self._trades.get(rows.market_id)
             if stream is not None:
                 payloads = events.trades(stream.market, rows, self._now_ms(), TRADES_MAX)
                 self._hub.publish(stream.name, payloads)
 
-    def _follow_chains(self, commit: Commit) -> None:
-        chains: dict[int, list[int]] = {}
-        for market in commit.markets:
-            if closes_by_chain(market):
-                chains.setdefault(market.spec.chain_id, []).append(market.id)
-        for chain_id, ids in chains.items():
-            table = commit.trades
-            if len(ids) < len(commit.markets):
-                wanted = pa.array(ids, pa.uint32())
-                table = table.filter(pc.is_in(table["market_id"], value_set=wanted))
-            newest = pc.max(table["time"]).cast(pa.int64()).as_py()
-            if newest is not None:
-                self.processed(chain_id, newest // 1_000_000)
-
     def processed(self, chain_id: int, block_time: int) -> None:
         """Note that a chain is processed up to a block of this time; its bars close by it."""
-        self._chain_times[chain_id] = max(block_time, self._chain_times.get(chain_id, 0))
+        self._heads.processed(chain_id, block_time)
 
     def tick(self) -> None:
         """Close the bars whose time has come, and ask the store again where it failed."""
@@ -225,16 +231,29 @@ class Live:
             series.hold(entry)
             self._read(series)
 
+    def _revise(self, series: Series, number: int, reset: Reset) -> None:
+        self._feed(series, Entry(number, None, resets=(reset,)))
+
     def _merge(self, series: Series, entry: Entry) -> bool:
         if series.newest is None or entry.rows is None:
             return False
+        closed = series.newest.start if series.newest.closed else None
         changed = forming.merge(series.newest, entry.rows, series.interval, REVISED_MAX)
         if changed is None:
             return False
+        if changed[0].start == closed:
+            self._tell(series, [Reset("late_trade", closed, closed)])
         series.bars |= {bar.start: bar for bar in changed}
         series.newest = changed[-1]
         self._publish(series, {bar.start for bar in changed})
         return True
+
+    def _tell(self, series: Series, resets: Iterable[Reset]) -> None:
+        payloads = [
+            events.reset(series.market, series.interval, r.first, r.last, r.reason, self._now_ms())
+            for r in resets
+        ]
+        self._hub.publish(series.name, payloads, extended=True)
 
     def _publish(self, series: Series, starts: set[int]) -> None:
         """Publish bars in order, and those that are now closed; forget the closed ones."""
@@ -257,7 +276,7 @@ class Live:
         if not series.by_chain:
             return self._clock() >= end + self._grace_s
         newest = series.newest.start if series.newest else 0
-        return max(newest, self._chain_times.get(series.market.spec.chain_id, 0)) >= end
+        return max(newest, self._heads.time(series.market)) >= end
 
     def _event(self, series: Series, bar: Bar) -> bytes:
         return events.kline(series.market, series.interval, bar, self._now_ms())
@@ -297,42 +316,71 @@ class Live:
         horizon = times[0] if len(times) >= count else 0
         far = [start for start in series.wanted(snapshot.commit) if start < horizon]
         older = [await self._candles(series, run) for run in runs(far, series.interval)]
-        if self._series.get(series.name) is series:
-            missed = {s for s in series.wanted(snapshot.commit) if s < horizon} - set(far)
-            self._renew(series, snapshot, older, missed)
+        resets = series.resets(snapshot.commit)
+        far_resets = (reset for reset in resets if reset.first < horizon)
+        older += [await self._revised(series, reset) for reset in far_resets]
+        if self._series.get(series.name) is not series:
+            return
+        if resets != series.resets(snapshot.commit):  # told of while these were read
+            self._queue.put_nowait(series)
+            return
+        missed = {s for s in series.wanted(snapshot.commit) if s < horizon} - set(far)
+        self._renew(series, snapshot, older, missed)
 
     async def _candles(self, series: Series, run: list[int]) -> Candles:
         to = series.interval.shift(run[-1], 1 + _FLAT_REACH)
         return (await self._datafeed.candles(series.market, series.interval, run[0], to)).candles
 
+    async def _revised(self, series: Series, reset: Reset) -> Candles:
+        """Return the newest candles of a range, and those after it that may repeat its last."""
+        to = series.interval.shift(reset.last, 1 + _FLAT_REACH)
+        limit = REVISED_MAX + _FLAT_REACH
+        question = (series.market, series.interval, reset.first, to)
+        return (await self._datafeed.candles(*question, limit=limit)).candles
+
     def _renew(
-        self, series: Series, snapshot: Snapshot, older: Iterable[Candles], missed: set[int]
+        self, series: Series, snapshot: Snapshot, older: list[Candles], missed: set[int]
     ) -> None:
         """Replace the bars by those read, publish what changed, then take what waited."""
-        touched = set(series.wanted(snapshot.commit)) - missed
-        priced = series.priced(snapshot.commit)
+        commit, read = snapshot.commit, [*older, snapshot.candles]
+        now = int(self._clock())
+        resets, late = (
+            [extended(each, read, series.interval, now) for each in found]
+            for found in (series.resets(commit), series.late(commit))
+        )
+        touched = set(series.wanted(commit)) - missed
+        for candles in read:
+            touched |= inside((reset for reset in resets if reset.is_shown), candles.time)
+        priced = series.priced(commit)
         known = {*series.bars, *snapshot.candles.time[-2:]}
-        bars = dict(series.bars)  # those that are not read again have not changed
+        gone = inside(resets, series.bars)  # but for those that are read again
+        bars = {start: bar for start, bar in series.bars.items() if start not in gone}
         shown: set[int] = set()
-        for candles in (*older, snapshot.candles):
+        for candles in read:
             shown |= revised_starts(candles, touched)
             bars |= forming.bars_of(candles, shown | known, priced)
         before, series.newest = series.newest, bars[max(bars)] if bars else None
-        self._carry_closed(series, bars, shown)
+        self._carry_closed(series, bars, shown, gone)
         if series.newest is not None and series.newest != before:
             shown.add(series.newest.start)
-        waiting = [e for e in series.pending if e.number > snapshot.commit]
+        waiting = [e for e in series.pending if e.number > commit]
         series.bars, series.pending, series.revise = bars, [], missed
-        series.applied, series.dirty, series.failures = snapshot.commit, False, 0
+        series.applied, series.dirty, series.failures = commit, False, 0
+        self._tell(series, united([*resets, *late]))
         self._publish(series, set(sorted(shown)[-REVISED_MAX:]))
         for entry in waiting:
             self._feed(series, entry)
 
-    def _carry_closed(self, series: Series, bars: dict[int, Bar], shown: set[int]) -> None:
-        """Mark the bars that were announced as closed, or closed before anyone watched."""
+    def _carry_closed(
+        self, series: Series, bars: dict[int, Bar], shown: set[int], gone: set[int]
+    ) -> None:
+        """Mark the bars that were announced as closed, or closed before anyone watched.
+
+        Those of a revised range may form again.
+        """
         for start, bar in bars.items():
             known = series.bars.get(start)
-            if known is not None:
+            if known is not None and start not in gone:
                 bar.closed = known.closed
             elif start not in shown and bar is not series.newest:
                 bar.closed = self._is_closed(series, start)

@@ -39,6 +39,9 @@ class Metrics:
         self.trades_stored = Gauge(
             "appliance_store_trades_count", "Trades in the store.", registry=r
         )
+        self.disk_free = Gauge(
+            "appliance_disk_free_bytes", "Free space where the store is.", registry=r
+        )
         self.query_seconds = Histogram(
             "appliance_query_seconds", "Time of one query.", ["query"], buckets=_FAST, registry=r
         )

@@ -13,6 +13,8 @@ import pyarrow as pa
 MarketId = NewType("MarketId", int)
 Order = Literal["chain", "time"]
 PriceRule = Literal["execution", "after"]
+Reason = Literal["reorg", "late_trade", "import", "repair"]
+"""Why candles that were known already changed."""
 
 DECIMALS: Final = 18
 """Digits after the point of every stored volume."""
@@ -142,12 +144,29 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Revision:
+    """Candles of a market that changed below its newest trades: unix seconds, both inside."""
+
+    market_id: int
+    first: int
+    last: int
+    reason: Reason = "reorg"
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
-    """Trades that just became durable, with real market ids, in the order of commits."""
+    """What just became durable, in the order of commits.
+
+    `trades` are new rows with real market ids, `markets` those they belong to. `revisions` name
+    what was taken away or rebuilt, and must be read again. `bulk` trades are history that is
+    filled in (an import), too much of it to be told bar by bar.
+    """
 
     number: int
     trades: pa.Table
     markets: tuple[Market, ...]
+    revisions: tuple[Revision, ...] = ()
+    bulk: bool = False
 
 
 def scaled(values: Iterable[int]) -> pa.Array:

@@ -10,6 +10,7 @@ behind by a crash may point at a stranger.
 import contextlib
 import os
 import tempfile
+from http import HTTPStatus
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Final
@@ -18,9 +19,10 @@ import msgspec
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from appliance.errors import ConfigError, Retryable
+from appliance.errors import ApplianceError, BadRequest, ConfigError, Conflict, Retryable
 
-__all__ = ["Running", "announce", "find", "get", "post", "prepare", "read", "remove", "write"]
+__all__ = ["Running", "announce", "ask", "find", "get", "post", "prepare", "read", "refusal"]
+__all__ += ["remove", "write"]
 
 FILE: Final = "server.json"
 _TIMEOUT_S: Final = 3.0
@@ -118,6 +120,26 @@ def get(server: Running, path: str) -> tuple[int, bytes]:
     return answer.status, answer.data
 
 
+def ask(server: Running, path: str) -> tuple[int, bytes]:
+    """Return status and body of a GET request to the server, as its admin.
+
+    Raises:
+        Retryable: it went away.
+    """
+    headers = {"Authorization": f"Bearer {server.token}"}
+    try:
+        answer = urllib3.request(
+            *("GET", server.address + path),
+            headers=headers,
+            timeout=_GET_S,
+            retries=False,
+            redirect=False,
+        )
+    except HTTPError as error:
+        raise _gone(server, error) from None
+    return answer.status, answer.data
+
+
 def post(server: Running, path: str, body: bytes, content_type: str) -> tuple[int, bytes]:
     """Return status and body of a POST request to the server, as its admin.
 
@@ -137,6 +159,17 @@ def post(server: Running, path: str, body: bytes, content_type: str) -> tuple[in
     except HTTPError as error:
         raise _gone(server, error) from None
     return answer.status, answer.data
+
+
+def refusal(status: int, body: bytes) -> ApplianceError:
+    """Return the error of an answer as the one that the server raised."""
+    try:
+        message = str(msgspec.json.decode(body)["error"]["message"])
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
+        message = f"the server answered {status}"
+    if status == Conflict.status:
+        return Conflict(message)
+    return Retryable(message) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else BadRequest(message)
 
 
 def _gone(server: Running, error: HTTPError) -> Retryable:

@@ -1,14 +1,14 @@
 """One watched market and interval: its bars that are not closed, and the commits that wait."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 from appliance import forming
 from appliance.forming import Bar, Rows
+from appliance.heads import closes_by_chain
 from appliance.interval import Interval
-from appliance.model import Candles, Market
-from appliance.store.catalogue import DEMO_EXCHANGE
+from appliance.model import Candles, Market, Reason
 
 REVISED_MAX: Final = 100
 """Most bars of one topic that one commit may change; the newest."""
@@ -21,12 +21,34 @@ _PENDING_ROWS_MAX: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
+class Reset:
+    """Buckets from `first` to `last`, both inside: what was sent of their bars no longer holds."""
+
+    reason: Reason
+    first: int
+    last: int
+
+    @property
+    def is_shown(self) -> bool:
+        """Return whether its bars are published: those of an import are only read on demand."""
+        return self.reason != "import"
+
+    def __contains__(self, start: int) -> bool:
+        """Return whether the bucket that begins at `start` is meant."""
+        return self.first <= start <= self.last
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A commit's trades of one market; `buckets` are what it touches where rows are forgotten."""
+    """A commit's trades of one market, or what it revised.
+
+    `buckets` are what it touches where rows are forgotten; all bars of `resets` are read again.
+    """
 
     number: int
     rows: Rows | None
     buckets: tuple[int, ...] = ()
+    resets: tuple[Reset, ...] = ()
 
 
 class Series:
@@ -58,23 +80,56 @@ class Series:
         rows = sum(len(e.rows) for e in self.pending if e.rows is not None)
         if len(self.pending) > _PENDING_MAX or rows > _PENDING_ROWS_MAX:
             touched = sorted({b for e in self.pending for b in self._touched(e)})
-            self.pending = [Entry(entry.number, None, tuple(touched[-REVISED_MAX:]))]
+            resets = united([*self.resets(), *self.late()])
+            kept = tuple(touched[-REVISED_MAX:])
+            self.pending = [Entry(entry.number, None, kept, tuple(resets))]
 
     def _touched(self, entry: Entry) -> tuple[int, ...]:
         if entry.rows is None:
             return entry.buckets
         return tuple(forming.buckets(entry.rows, self.interval, REVISED_MAX))
 
+    def _ready(self, commit: int | None) -> Iterator[Entry]:
+        return (e for e in self.pending if commit is None or e.number <= commit)
+
     def wanted(self, commit: int | None = None) -> list[int]:
         """Return the newest buckets to read again, because of commits up to `commit`."""
-        ready = (e for e in self.pending if commit is None or e.number <= commit)
-        return sorted(self.revise.union(*map(self._touched, ready)))[-REVISED_MAX:]
+        held = inside(self.resets(commit), self.bars)
+        starts = self.revise.union(held, *map(self._touched, self._ready(commit)))
+        return sorted(starts)[-REVISED_MAX:]
+
+    def resets(self, commit: int | None = None) -> list[Reset]:
+        """Return what commits up to `commit` revised, one range for each reason."""
+        return united(reset for entry in self._ready(commit) for reset in entry.resets)
+
+    def late(self, commit: int | None = None) -> list[Reset]:
+        """Return the range of bars that were closed, and that trades up to `commit` change.
+
+        A commit that touches more buckets than are published counts whole.
+        """
+        ranges = []
+        for entry in self._ready(commit) if self.newest else ():
+            touched = self._touched(entry)
+            closed = [start for start in touched if self._was_closed(start)]
+            edges = span(entry.rows, self.interval) if entry.rows is not None else touched
+            if edges and edges[0] < touched[0]:
+                closed += edges
+            if closed:
+                ranges.append(Reset("late_trade", min(closed), max(closed)))
+        return united(ranges)
+
+    def _was_closed(self, start: int) -> bool:
+        bar = self.bars.get(start)
+        if bar is not None:
+            return bar.closed
+        return self.newest is not None and start < self.newest.start
 
     def priced(self, commit: int) -> set[int]:
         """Return the buckets that hold a price for sure once `commit` is in them."""
         known = {bar.start for bar in self.bars.values() if bar.priced}
-        ready = (e.rows for e in self.pending if e.rows is not None and e.number <= commit)
-        return known.union(*(forming.priced_buckets(rows, self.interval) for rows in ready))
+        ready = (e.rows for e in self._ready(commit) if e.rows is not None)
+        sure = known.union(*(forming.priced_buckets(rows, self.interval) for rows in ready))
+        return sure - inside(self.resets(commit), sure)  # these may have lost it
 
     def reach(self) -> int:
         """Return how many candles a snapshot must have to hold the wanted ones that are near."""
@@ -86,9 +141,53 @@ class Series:
         return 2 + max(n for n in (0, *away) if n <= _NEAR)
 
 
-def closes_by_chain(market: Market) -> bool:
-    """Return whether blocks close the market's bars; the clock closes all others."""
-    return market.spec.order == "chain" and market.spec.exchange != DEMO_EXCHANGE
+def span(rows: Rows, interval: Interval) -> tuple[int, int]:
+    """Return the first and the last bucket that the trades touch."""
+    seconds = rows.time_us // 1_000_000
+    return interval.floor(int(seconds.min())), interval.floor(int(seconds.max()))
+
+
+def united(resets: Iterable[Reset]) -> list[Reset]:
+    """Return one range for each reason, which holds all of that reason."""
+    found: dict[Reason, Reset] = {}
+    for each in resets:
+        known = found.get(each.reason, each)
+        first, last = min(known.first, each.first), max(known.last, each.last)
+        found[each.reason] = Reset(each.reason, first, last)
+    return list(found.values())
+
+
+def inside(resets: Iterable[Reset], starts: Iterable[int]) -> set[int]:
+    """Return the bucket starts that one of the ranges holds."""
+    ranges = list(resets)
+    return {start for start in starts if any(start in each for each in ranges)}
+
+
+def extended(reset: Reset, read: Iterable[Candles], interval: Interval, now: int) -> Reset:
+    """Return the range with the candles after it that have no price of their own.
+
+    They repeat the last close before them. Where no candle is left in the range, that close may
+    be another one now, or there is none and they are gone too: up to the next candle, or to `now`.
+    """
+    rows = _merged(read, reset.first)
+    close = max((row for row in rows if row[0] in reset), default=(0, None))[-1]
+    last = reset.last
+    for start, *prices in (row for row in rows if row[0] > reset.last):
+        if len(set(prices)) > 1 or close not in (None, prices[0]):
+            return replace(reset, last=last if close else interval.shift(start, -1))
+        last, close = start, prices[0]
+    return replace(reset, last=last if close else max(last, interval.floor(now)))
+
+
+def _merged(read: Iterable[Candles], first: int) -> list[tuple[int, float, float, float, float]]:
+    """Return start and prices of all candles from `first` on, ascending; what is read last wins."""
+    rows = {
+        row[0]: row
+        for c in read
+        for row in zip(c.time, c.open, c.high, c.low, c.close, strict=True)
+        if row[0] >= first
+    }
+    return [rows[start] for start in sorted(rows)]
 
 
 def runs(starts: list[int], interval: Interval) -> list[list[int]]:

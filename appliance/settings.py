@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from appliance import settings_values as values
 from appliance.errors import ConfigError
+from appliance.interval import parse
 from appliance.settings_names import FORBIDDEN, SECRETS, UNUSED, older_spellings, overruled
 from appliance.settings_values import SCOPES, ApiKey, Parser, Scope
 
@@ -157,6 +158,55 @@ class Settings:
     ws_max_connections: int = setting(
         "WS_MAX_CONNECTIONS", 5_000, "Most WebSocket connections.", values.integer(1, 100_000)
     )
+    disk_floor: int = setting(
+        "DISK_FLOOR",
+        256 << 20,
+        "Free space below which nothing is written, like 256mb; 0: write to the last byte.",
+        values.size_or_none,
+    )
+    ballast_size: int = setting(
+        "BALLAST_SIZE",
+        64 << 20,
+        "Size of a file in DATA_DIR that can be removed to prune a full disk, like 64mb; 0: none.",
+        values.size_or_none,
+    )
+    retention_trades_days: int = setting(
+        "RETENTION_TRADES_DAYS",
+        0,
+        "Days that raw trades are kept; their candles stay, and older trades are refused. "
+        "0: for ever.",
+        values.integer(0, 36_500),
+    )
+    retention_candles: tuple[str, ...] = setting(
+        "RETENTION_CANDLES",
+        (),
+        "Days that candles of stored intervals are kept, like 1s=7d,1m=90d. Default: for ever.",
+        values.candle_retention,
+    )
+    backup_enabled: bool = setting(
+        "BACKUP_ENABLED",
+        False,
+        "Whether the embedded store is backed up every BACKUP_INTERVAL.",
+        values.switch,
+    )
+    backup_interval_s: int = setting(
+        "BACKUP_INTERVAL",
+        86_400,
+        "Seconds from one backup to the next.",
+        values.integer(60, 31_536_000),
+    )
+    backup_retention_days: int = setting(
+        "BACKUP_RETENTION_DAYS",
+        30,
+        "Days after which a scheduled backup removes older ones, but never the newest.",
+        values.integer(1, 36_500),
+    )
+    backup_dir: str = setting(
+        "BACKUP_DIR",
+        "",
+        "Folder of the backups, of this appliance alone. Default: backups in DATA_DIR.",
+        lambda text: str(values.directory(text)),
+    )
     log_level: str = setting(
         "LOG_LEVEL",
         "info",
@@ -168,10 +218,21 @@ class Settings:
     chain_configured: bool = dataclasses.field(default=False, metadata={})
 
     @property
+    def candles_days(self) -> dict[int, int]:
+        """Return how many days candles are kept, by the seconds of their interval."""
+        pairs = (word.split("=") for word in self.retention_candles)
+        return {parse(name).seconds: int(days.removesuffix("d")) for name, days in pairs}
+
+    @property
     def store_path(self) -> Path | None:
         """Return the directory of the embedded engine, None where a server is the store."""
         parts = urlsplit(self.store_dsn)
         return Path(parts.path) if parts.scheme == "chdb" else None
+
+    @property
+    def backup_folder(self) -> Path:
+        """Return where backups are kept, in the data directory unless set."""
+        return Path(self.backup_dir) if self.backup_dir else self.data_dir / "backups"
 
     @property
     def store_dsn(self) -> str:

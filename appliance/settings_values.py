@@ -19,6 +19,7 @@ SHORTEST_KEY: Final = 8
 _DIGITS_MAX: Final = 15
 _SIZE: Final = re.compile(rf"([0-9]{{1,{_DIGITS_MAX}}})\s*([kmg]?)b?", re.IGNORECASE)
 _SIZE_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_KEPT: Final = re.compile(r"(?:1s|1m|5m|15m|1h|4h)=[1-9][0-9]{0,4}d")
 _HOST: Final = re.compile(r"[A-Za-z0-9.:_-]+")
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]+")
 _KEY: Final = re.compile(r"[!-~]+")  # what a header can carry
@@ -77,6 +78,24 @@ def size(text: str) -> int:
     if match is None or int(match[1]) == 0:
         raise ValueError("a size in bytes, like 10mb or 65536")
     return int(match[1]) * _SIZE_UNITS[match[2].lower()]
+
+
+def size_or_none(text: str) -> int:
+    """Return a number of bytes, 0 for none."""
+    return 0 if text == "0" else size(text)
+
+
+def candle_retention(text: str) -> tuple[str, ...]:
+    """Return words like 1s=7d: how many days the candles of an interval are kept."""
+    found = _words(text)
+    if not all(_KEPT.fullmatch(word) for word in found):
+        raise ValueError(
+            "a comma list like 1s=7d,1m=90d, of 1s, 1m, 5m, 15m, 1h, 4h and whole days "
+            "(1d candles are always kept)"
+        )
+    if len({word.partition("=")[0] for word in found}) < len(found):
+        raise ValueError("a comma list in which each interval appears once")
+    return found
 
 
 def _words(text: str) -> tuple[str, ...]:

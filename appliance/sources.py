@@ -16,8 +16,10 @@ import msgspec
 import pyarrow as pa
 from tqdm import tqdm
 
-from appliance.chain.demo import Demo
+from appliance.chain.demo import Demo, LastTimes
+from appliance.chain.demo_market import CHAIN_ID
 from appliance.datafeed import Datafeed
+from appliance.errors import Conflict
 from appliance.ingest import Ingest
 from appliance.model import Commit, MarketSpec, Receipt
 from appliance.status import PartState
@@ -49,6 +51,7 @@ class DemoSource:
         self._demo = Demo()
         self._remembered: Seeding | None = None
         self._task: asyncio.Task[None] | None = None
+        self._reorg: asyncio.Task[tuple[int, int]] | None = None
         self._error: str | None = None
         self._gone = False
         self._bar: tqdm[object] | None = None
@@ -69,9 +72,10 @@ class DemoSource:
 
     async def stop(self) -> None:
         """Stop bringing trades and wait until it has."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        for task in (self._reorg, self._task):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
 
     async def _run(self) -> None:
         try:
@@ -89,12 +93,36 @@ class DemoSource:
         )
         if _KEY in stored:
             self._remembered = msgspec.json.decode(stored[_KEY], type=Seeding)
+        last = await self._last()
+        pending = self._remembered is not None and not self._remembered.done
+        return Demo(last, unfinished=self._remembered.seeded_at if pending else None)  # type: ignore[union-attr] # pending says so
+
+    async def _last(self) -> LastTimes:
+        """Return unix second and price of what is newest in each of the demo's markets."""
         markets = [m for m in self._catalogue.all() if m.spec.exchange == DEMO_EXCHANGE]
         seconds = await self._datafeed.last_seconds(markets) if markets else {}
         suffix = f".{DEMO_EXCHANGE}"  # of a market that gave its name away
-        last = {m.symbol.removesuffix(suffix): seconds[m.id] for m in markets if m.id in seconds}
-        pending = self._remembered is not None and not self._remembered.done
-        return Demo(last, unfinished=self._remembered.seeded_at if pending else None)  # type: ignore[union-attr] # pending says so
+        return {m.symbol.removesuffix(suffix): seconds[m.id] for m in markets if m.id in seconds}
+
+    async def reorg(self, depth: int) -> tuple[int, int]:
+        """Retract the last `depth` blocks of the demo's chain and trade otherwise in them.
+
+        Returns the first and the last block that were replaced.
+
+        Raises:
+            Conflict: the demo is not live, or is being reorganized.
+            Retryable: the store fails.
+        """
+        if self._reorg is not None and not self._reorg.done():
+            raise Conflict("the demo is being reorganized; ask again when that is done")
+        work = self._demo.reorg(depth, self._retracted)
+        self._reorg = asyncio.create_task(work, name="demo-reorg")
+        # who asked may go away: retracted blocks are replaced all the same
+        return await asyncio.shield(self._reorg)
+
+    async def _retracted(self, block: int) -> LastTimes:
+        await self._ingest.retract(CHAIN_ID, block)
+        return await self._last()
 
     @property
     def _catalogue(self) -> Catalogue:
@@ -107,7 +135,8 @@ class DemoSource:
         if seeded_at is not None:
             self._show()
             await self._remember(Seeding(seeded_at, done=self._demo.state == "live"))
-        return await self._ingest.submit(trades, markets, source)
+        bulk = self._demo.state == "seeding"
+        return await self._ingest.submit(trades, markets, source, bulk=bulk)
 
     async def _remember(self, seeding: Seeding) -> None:
         if seeding == self._remembered:

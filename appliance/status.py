@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from appliance.errors import Retryable
 from appliance.ingest import Ingest
+from appliance.store.report import Report
 from appliance.store.store import Store
 
 _PING_TIMEOUT_S: Final = 5.0
@@ -17,12 +18,16 @@ _PING_AGE_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class PartState:
-    """One part: `state` ok, seeding, live, stopped or failing; `reason` says why it is not well."""
+    """One part: `state` ok, seeding, live, degraded, stopped, lost or failing.
+
+    `reason` says why it is not well, `numbers` what it measures.
+    """
 
     name: str
     state: str
     reason: str | None = None
     progress: float | None = None
+    numbers: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def failing(self) -> bool:
@@ -40,6 +45,8 @@ class StatusReport:
     trades_per_second: float
     readers: int
     parts: list[PartState]
+    verify: Report | None = None
+    """The last comparison of candles with trades, None if there was none."""
 
 
 class Source(Protocol):
@@ -81,6 +88,7 @@ class Status:
             trades_per_second=self._ingest.trades_per_second(),
             readers=self._readers(),
             parts=parts,
+            verify=self._store.verifier.last,
         )
 
     async def _store_state(self) -> PartState:

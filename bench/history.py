@@ -40,11 +40,11 @@ def run(folder: Path) -> None:
         _fill(copy)
     engine = Engine(Settings(data_dir=bare).store_dsn)
     client = engine.open()
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "appliance", "serve", "--port", str(port), "--no-demo"]
     server = subprocess.Popen([*command, "--data-dir", str(served)], stderr=subprocess.DEVNULL)
     try:
-        connection = _connect(port)
+        connection = connect(port)
         print(f"{'bars':>9} {'bare ms':>8} {'/history ms':>12} {'ratio':>6} {'p99 ms':>7}")
         for resolution, name in QUESTIONS:
             _compare(connection, client, resolution, parse(name))
@@ -98,12 +98,14 @@ def _get(connection: http.client.HTTPConnection, path: str) -> None:
         raise RuntimeError(f"{path} answered {answer.status}: {body[:200]!r}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
-def _connect(port: int) -> http.client.HTTPConnection:
+def connect(port: int) -> http.client.HTTPConnection:
+    """Return a connection to the server on this port, once it is ready."""
     for _ in range(300):
         try:
             with socket.create_connection(("127.0.0.1", port), 0.1):

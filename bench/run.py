@@ -1,4 +1,4 @@
-"""Run the benchmarks named on the command line, or all: insert, history."""
+"""Run the benchmarks named on the command line, or all: insert, post, history."""
 
 import os
 import platform
@@ -10,10 +10,11 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file by make
 
-from bench import history, insert
+from bench import history, insert, post
 
 BENCHMARKS: Final[dict[str, Callable[[Path], None]]] = {
     "insert": insert.run,
+    "post": post.run,
     "history": history.run,
 }
 

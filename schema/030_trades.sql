@@ -33,5 +33,7 @@ CREATE TABLE IF NOT EXISTS trades
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(time)
 ORDER BY (market_id, time, sequence, tie)
-SETTINGS non_replicated_deduplication_window = 10000
+SETTINGS
+    non_replicated_deduplication_window = 10000,
+    min_rows_to_fsync_after_merge = 1
 COMMENT 'one row per trade or mark'

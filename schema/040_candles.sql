@@ -17,10 +17,13 @@ CREATE TABLE IF NOT EXISTS candles
     trades           SimpleAggregateFunction(sum, UInt64) COMMENT 'rows of kind mark left out',
     liquidations     SimpleAggregateFunction(sum, UInt64),
     first_sequence   SimpleAggregateFunction(min, UInt64),
-    last_sequence    SimpleAggregateFunction(max, UInt64)
+    last_sequence    SimpleAggregateFunction(max, UInt64),
+    rows             SimpleAggregateFunction(sum, UInt64) COMMENT 'marks included'
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYear(bucket)
 ORDER BY (interval, market_id, bucket)
-SETTINGS non_replicated_deduplication_window = 10000
+SETTINGS
+    non_replicated_deduplication_window = 10000,
+    min_rows_to_fsync_after_merge = 1
 COMMENT 'one row per interval, market and bucket that holds a trade or mark'

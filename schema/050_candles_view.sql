@@ -15,7 +15,8 @@ WITH seconds AS
         countIf(kind != 'mark') AS trade_count,
         countIf(kind = 'liquidation') AS liquidation_count,
         min(sequence) AS lowest_sequence,
-        max(sequence) AS highest_sequence
+        max(sequence) AS highest_sequence,
+        count() AS row_count
     FROM trades
     GROUP BY
         market_id,
@@ -36,7 +37,8 @@ SELECT
     sum(trade_count) AS trades,
     sum(liquidation_count) AS liquidations,
     min(lowest_sequence) AS first_sequence,
-    max(highest_sequence) AS last_sequence
+    max(highest_sequence) AS last_sequence,
+    sum(row_count) AS rows
 FROM seconds
 ARRAY JOIN CAST([1, 60, 300, 900, 3600, 14400, 86400], 'Array(UInt32)') AS interval
 GROUP BY

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+from hypothesis import strategies as st
 
 from appliance.datafeed import History, Snapshot
 from appliance.hub import Client, Hub
@@ -19,6 +20,8 @@ from appliance.model import (
     Market,
     MarketId,
     MarketSpec,
+    Reason,
+    Revision,
     scaled,
     trade_table,
 )
@@ -113,11 +116,23 @@ class FakeStore:
     reads: int = 0
     turns: int = 1
 
-    def commit(self, *deals: Deal) -> None:
+    def commit(self, *deals: Deal, bulk: bool = False) -> None:
         self.deals += deals
         self.commits += 1
         markets = tuple({d.market.id: d.market for d in deals}.values())
-        self.queue.append(Commit(self.commits, table(deals), markets))
+        self.queue.append(Commit(self.commits, table(deals), markets, bulk=bulk))
+
+    def retract(self, market: Market, sequence: int, reason: Reason = "reorg") -> None:
+        """Take away a market's trades from `sequence` on, and commit that."""
+        gone = [d for d in self.of(market) if d.sequence >= sequence]
+        self.deals = [d for d in self.deals if d not in gone]
+        if gone:
+            seconds = [d.time // 1_000_000 for d in gone]
+            self.revise(Revision(market.id, min(seconds), max(seconds), reason), market)
+
+    def revise(self, revision: Revision, *markets: Market) -> None:
+        self.commits += 1
+        self.queue.append(Commit(self.commits, table([]), markets, (revision,)))
 
     def of(self, market: Market) -> list[Deal]:
         return [d for d in self.deals if d.market.id == market.id]
@@ -190,9 +205,9 @@ class World:
         self.store.commit(*deals)
         self.tell()
 
-    async def add(self, *deals: Deal) -> None:
+    async def add(self, *deals: Deal, bulk: bool = False) -> None:
         """Commit trades, tell live, and let it work."""
-        self.store.commit(*deals)
+        self.store.commit(*deals, bulk=bulk)
         self.tell()
         await self.settle()
 
@@ -230,12 +245,42 @@ class World:
 
     def bars(self, topic: str) -> list[tuple[int, str, bool]]:
         """Return (second after NOON, close, closed) of the klines of a topic."""
-        events = (event["k"] for event in self.events.get(topic, []))
+        events = (event["k"] for event in self.events.get(topic, []) if event["e"] == "kline")
         return [(k["t"] // 1000 - NOON, k["c"], k["x"]) for k in events]
 
 
+@dataclass
+class Pen:
+    """Writes trades: mostly the next one, sometimes one that comes late or at the same place."""
+
+    draw: st.DrawFn
+    market: Market
+    quarters: int = 0
+    sequence: int = 1
+
+    def write(self) -> Deal:
+        draw = self.draw
+        step = draw(st.sampled_from([0, 0, 0, 0, 1, 3, 20, 300, -1, -4, -50]))
+        quarters = max(self.quarters + step, 0)
+        sequence = max(self.sequence + draw(st.sampled_from([0, 1, 1, 1, 1, 1, -1, -5])), 1)
+        self.quarters = max(quarters, self.quarters)
+        self.sequence = max(sequence, self.sequence)
+        price = draw(st.sampled_from([None, 1.0, 2.0, 3.0, 4.0, 5.0]))
+        mark = draw(st.integers(0, 5)) == 0
+        return deal(
+            quarters / 4,
+            price,
+            None if self.market is GOLD else sequence,
+            market=self.market,
+            size=0 if mark else draw(st.integers(0, 9)) * UNIT // 4,
+            side=draw(st.sampled_from(["buy", "sell", ""])),
+            tie=draw(st.integers(0, 3)),
+            kind="mark" if mark else "trade",
+        )
+
+
 def _topic(event: Any) -> str:
-    kind = f"kline_{event['k']['i']}" if event["e"] == "kline" else event["e"]
+    kind = "trade" if event["e"] == "trade" else f"kline_{event.get('i') or event['k']['i']}"
     return f"{event['s'].lower()}@{kind}"
 
 

@@ -25,7 +25,7 @@ def free_port() -> int:
 def environment(**variables: str) -> dict[str, str]:
     """Return what a process gets: none of the settings of whoever runs the tests."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return kept | {"PYTHONFAULTHANDLER": "0"} | variables
+    return kept | {"PYTHONFAULTHANDLER": "0", "BALLAST_SIZE": "1mb"} | variables
 
 
 def command(*arguments: object) -> list[str]:

@@ -19,7 +19,7 @@ from appliance.chain.demo_book import Book
 from appliance.chain.demo_market import HOURLY_TRADES, MARKETS
 from appliance.chain.demo_path import excitement
 from appliance.chain.log import Logs
-from appliance.errors import Retryable
+from appliance.errors import Conflict, Retryable
 from appliance.model import TRADE_SCHEMA, MarketSpec
 
 NOW = 1_700_000_123
@@ -229,6 +229,7 @@ class Store:
         self.jump = jump
         self.until = math.inf
         self.ended = asyncio.Event()
+        self.after: dict[float, asyncio.Event] = {}
         self.tables: list[pa.Table] = []
         self.states: list[str] = []
         self.demo: Demo | None = None
@@ -244,6 +245,8 @@ class Store:
             self.jump = math.inf, 0
         if self.now >= self.until:
             self.ended.set()
+        for moment in [moment for moment in self.after if moment <= self.now]:
+            self.after.pop(moment).set()
         await asyncio.sleep(0)
 
     async def submit(self, trades: pa.Table, specs: Sequence[MarketSpec], source: str) -> None:
@@ -317,6 +320,47 @@ async def test_a_restart_fills_the_gap_and_repeats_nothing() -> None:
     for number, symbol in enumerate(SYMBOLS):
         price = marks_of(filled, number)["price"][0].as_py()
         assert abs(math.log(price / known[symbol][1])) * 1e4 < 60
+
+
+async def test_a_reorg_replaces_the_last_blocks_and_live_trading_goes_on() -> None:
+    """Other trades in the same seconds, none twice, prices going on from those before."""
+    store, source = Store(), Demo(seed=1)
+    before: list[pa.Table] = []
+
+    async def retract(block: int) -> dict[str, tuple[int, float]]:
+        whole = store.whole()
+        before.append(whole)
+        kept = whole.filter(pc.less(whole["block_number"], block))
+        store.tables = [kept]
+        return last_times(kept)
+
+    async def interrupt() -> tuple[int, int]:
+        await minute.wait()
+        return await source.reorg(20, retract)
+
+    minute = store.after[NOW + 60] = asyncio.Event()
+    task = asyncio.create_task(interrupt())
+    await store.run(source, NOW + 90)
+    first, last = await task
+    assert last - first == 19
+    whole = store.whole()
+    assert distinct(whole) == whole.num_rows
+    blocks = set(whole["block_number"].to_pylist())
+    assert len(blocks & set(range(first, last + 1))) > 10
+    hashes = {False: set(before[0]["transaction_hash"].to_pylist())}
+    hashes[True] = set(store.tables[1]["transaction_hash"].to_pylist())
+    assert not hashes[True] & hashes[False]
+    for number in range(len(SYMBOLS)):
+        prices = marks_of(whole, number).sort_by("sequence")["price"].to_numpy()[-200:]
+        assert np.abs(np.diff(np.log(prices))).max() * 1e4 < 60
+
+
+async def test_only_a_live_demo_is_reorganized() -> None:
+    async def retract(_: int) -> dict[str, tuple[int, float]]:
+        raise AssertionError("nothing may be retracted")
+
+    with pytest.raises(Conflict, match="must be live to be reorganized, was stopped"):
+        await Demo(seed=1).reorg(3, retract)
 
 
 async def test_a_long_absence_is_filled_for_a_day_only() -> None:

@@ -224,6 +224,26 @@ async def test_market_that_traded_last_week_keeps_its_price(opened: Opened) -> N
     assert (7.0, 0.0, None, 0) == (summary.price, summary.volume, summary.high, summary.trades)
 
 
+async def test_summaries_are_read_again_after_a_retraction(opened: Opened) -> None:
+    """At once, not when they are a second old; also when it came while they were read."""
+    blocks = [T((NOW - 200 + 60 * b) * 10**6, float(b), 10**18, block=b) for b in (1, 2, 3)]
+    datafeed = await stored(opened, blocks, CHAIN)
+    market = datafeed.catalogue.resolve("POOL")
+    prices = [(await datafeed.summaries([market]))[market.id].price]
+    for block in (3, 2):
+        await asyncio.wrap_future(opened.store.writer.retract(CHAIN.chain_id, block))
+        if block == 2:
+            datafeed._summaries_at = 0.0
+            reading = asyncio.create_task(datafeed.summaries([market]))
+            await asyncio.sleep(0)
+            datafeed.on_commit(opened.commits[-1])
+            await reading
+        prices.append((await datafeed.summaries([market]))[market.id].price)
+        datafeed.on_commit(opened.commits[-1])
+        prices.append((await datafeed.summaries([market]))[market.id].price)
+    assert [3.0, 3.0, 2.0, 1.0, 1.0] == prices
+
+
 async def test_newest_trades_come_first_and_marks_are_left_out(opened: Opened) -> None:
     """Paging by sequence continues where the last page ended."""
     trades = [T((HOUR + i) * 10**6, 1.0 + i, 10**18, block=10 + i, log_index=1) for i in range(5)]

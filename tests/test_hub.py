@@ -53,6 +53,17 @@ async def test_wrapped_clients_get_the_name_of_the_stream() -> None:
     assert await taken(client) == expected
 
 
+async def test_extended_events_reach_only_those_that_said_hello_in_their_place() -> None:
+    h = Harness()
+    plain, extended = h.client("a"), h.client("a")
+    extended.extended = True
+    h.hub.publish("a", [b"1"])
+    h.hub.publish("a", [b"reset"], extended=True)
+    h.hub.publish("a", [b"2"])
+    assert await taken(plain) == [b"1", b"2"]
+    assert await taken(extended) == [b"1", b"reset", b"2"]
+
+
 @pytest.mark.parametrize("limit", ["bytes", "messages"])
 async def test_a_client_over_its_bound_is_closed_and_others_are_not(limit: str) -> None:
     h = Harness()

@@ -23,6 +23,7 @@ from appliance.files.importer import TradeRows
 from appliance.files.log_rows import LogRows
 from appliance.metrics import Metrics
 from appliance.model import Market, Receipt
+from appliance.progress import bars
 from appliance.running import Running
 from appliance.settings import Settings
 from appliance.store.store import Store
@@ -332,12 +333,12 @@ def test_progress_is_drawn_on_a_terminal_only(
     terminal: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stderr", screen := Screen(terminal))
-    with imports._progress() as progress:
+    with bars() as progress:
         for what in ("reading", "storing"):
             for done in (0.25, 1.0):
                 progress(what, done)
-    assert terminal is ("reading  100 %" in screen.getvalue())
-    assert terminal is ("storing  100 %" in screen.getvalue())
+    assert terminal is ("reading   100 %" in screen.getvalue())
+    assert terminal is ("storing   100 %" in screen.getvalue())
     assert terminal is bool(screen.getvalue())
 
 
@@ -352,6 +353,6 @@ def test_a_terminal_sees_bars_and_a_summary(trades: Path, tmp_path: Path) -> Non
     os.close(theirs)
     drawn = os.read(ours, 1 << 16).decode()
     os.close(ours)
-    assert "storing  100 %" in drawn
+    assert "storing   100 %" in drawn
     assert result.stdout.startswith(b"60 trades stored")
     assert result.stdout.count(b"\n") == 1

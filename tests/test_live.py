@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from appliance import events, interval
 from appliance.model import UNIT, Market
-from tests.live_oracle import FAKE, GOLD, NOON, WETH, Deal, World, candles, deal
+from tests.live_oracle import FAKE, GOLD, NOON, WETH, Pen, World, candles, deal
 
 INTERVALS = ("1s", "7s", "1m", "7m", "1h", "1d", "1w", "1M")
 
@@ -299,36 +298,6 @@ def test_numbers_read_back_as_themselves(value: float) -> None:
     text = events.number_text(value)
     assert float(text) == value
     assert "e" not in text
-
-
-@dataclass
-class Pen:
-    """Writes trades: mostly the next one, sometimes one that comes late or at the same place."""
-
-    draw: st.DrawFn
-    market: Market
-    quarters: int = 0
-    sequence: int = 1
-
-    def write(self) -> Deal:
-        draw = self.draw
-        step = draw(st.sampled_from([0, 0, 0, 0, 1, 3, 20, 300, -1, -4, -50]))
-        quarters = max(self.quarters + step, 0)
-        sequence = max(self.sequence + draw(st.sampled_from([0, 1, 1, 1, 1, 1, -1, -5])), 1)
-        self.quarters = max(quarters, self.quarters)
-        self.sequence = max(sequence, self.sequence)
-        price = draw(st.sampled_from([None, 1.0, 2.0, 3.0, 4.0, 5.0]))
-        mark = draw(st.integers(0, 5)) == 0
-        return deal(
-            quarters / 4,
-            price,
-            None if self.market is GOLD else sequence,
-            market=self.market,
-            size=0 if mark else draw(st.integers(0, 9)) * UNIT // 4,
-            side=draw(st.sampled_from(["buy", "sell", ""])),
-            tie=draw(st.integers(0, 3)),
-            kind="mark" if mark else "trade",
-        )
 
 
 _MORE = st.sampled_from([*["write"] * 6, *["next"] * 6, "tell", "turn", "rest", "at", "fail"])

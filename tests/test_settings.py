@@ -106,6 +106,9 @@ WRONG = [
     ("X_FRAME_OPTIONS", "ALLOWALL", "one of sameorigin, deny"),
     ("MAX_REQUEST_SIZE", "10 apples", "a size in bytes"),
     ("MAX_REQUEST_SIZE", "0", "a size in bytes"),
+    ("BACKUP_INTERVAL", "59", "a whole number from 60 to 31,536,000"),
+    ("BACKUP_RETENTION_DAYS", "0", "a whole number from 1 to 36,500"),
+    ("BACKUP_DIR", "/dev/null", "the path of a directory"),
     ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
     ("LOG_FORMAT", "xml", "one of text, json"),
 ]

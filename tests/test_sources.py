@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from appliance import sources
+from appliance.errors import Conflict
 from appliance.ingest import Ingest
 from appliance.model import MarketSpec
 from appliance.sources import DemoSource
@@ -19,7 +20,7 @@ from tests.conftest import NOW, Opened
 from tests.oracle import T, table
 
 REAL = MarketSpec("REAL")
-DEMO = MarketSpec("GOLD", exchange="DEMO", chain_id=1, contract="0x" + "de" * 20, order="chain")
+DEMO = MarketSpec("GOLD", exchange="DEMO", chain_id=1337, contract="0x" + "de" * 20, order="chain")
 
 
 class FakeDemo:
@@ -63,7 +64,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def source(opened: Opened, ingest: Ingest, stays: bool = False) -> DemoSource:
-    opened.store.writer._publish = ingest.publish
+    opened.store.writer._commits._publish = ingest.publish
     return DemoSource(opened.store, opened.datafeed(), ingest, stays)
 
 
@@ -138,6 +139,35 @@ async def test_an_unfinished_seeding_is_remembered(opened: Opened) -> None:
     await second.stop()
     assert (await begun(third)).unfinished is None
     await third.stop()
+
+
+async def test_a_reorg_retracts_on_the_demos_chain_and_is_finished_for_who_left(
+    opened: Opened,
+) -> None:
+    """One at a time; the demo is told what is newest once the blocks are gone."""
+    ingest = opened.ingest()
+    demo = source(opened, ingest)
+    fake = await begun(demo)
+    told: list[Any] = []
+    go = asyncio.Event()
+
+    async def reorg(depth: int, retract: Any) -> tuple[int, int]:
+        await go.wait()
+        told.append((depth, await retract(2)))
+        return 2, 9
+
+    fake.reorg = reorg  # type: ignore[attr-defined]
+    asked = asyncio.create_task(demo.reorg(8))
+    await asyncio.sleep(0)
+    with pytest.raises(Conflict, match="is being reorganized"):
+        await demo.reorg(8)
+    asked.cancel()
+    go.set()
+    assert demo._reorg is not None
+    assert (2, 9) == await asyncio.wait_for(demo._reorg, 10)
+    assert [(8, {"GOLD": (NOW, 5.0)})] == told
+    assert opened.store.writer.trades_stored == 1
+    await demo.stop()
 
 
 async def test_a_seeding_is_logged_where_no_terminal_is(

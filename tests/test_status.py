@@ -42,6 +42,7 @@ class Watched:
     writer: SimpleNamespace = field(
         default_factory=lambda: SimpleNamespace(alive=True, trades_stored=7)
     )
+    verifier: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(last=None))
     now: float = 0.0
     catalogue: Catalogue = field(default_factory=Catalogue)
 

@@ -15,6 +15,7 @@ from appliance.errors import ConfigError, Retryable
 from appliance.interval import OFFERED, STORED, Interval, parse
 from appliance.store import checkpoints
 from appliance.store.engine import Engine
+from appliance.store.gate import Gate
 from appliance.store.migrate import Migration, migrate, migrations
 from appliance.store.reader import Reader
 from tests.conftest import Opened, Opener
@@ -144,7 +145,7 @@ def test_sql_and_python_agree_on_every_bucket(opened: Opened) -> None:
 
 def test_reader_closes_with_queries_under_way(opened: Opened) -> None:
     """Closing twice does nothing more."""
-    reader = Reader(opened.store.engine, 2, opened.metrics)
+    reader = Reader(opened.store.engine, 2, opened.metrics, Gate())
     reader.query_here("select_markets", {})
     reader.close()
     reader.close()

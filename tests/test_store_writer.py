@@ -170,7 +170,7 @@ def test_a_batch_may_span_hundreds_of_months(opened: Opened) -> None:
 def test_a_failing_engine_is_retryable_and_stores_nothing(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The caller may send the same again, and it counts once."""
+    """The caller may send the same again, and it counts once: the journal finishes it first."""
     client = opened.store.writer._client
     insert = client.insert_arrow
 
@@ -182,7 +182,9 @@ def test_a_failing_engine_is_retryable_and_stores_nothing(
         put(opened, with_ids(5))
     monkeypatch.setattr(client, "insert_arrow", insert)
     assert opened.commits == []
-    assert Receipt(5, 0) == put(opened, with_ids(5))
+    assert Receipt(1, 5) == put(opened, with_ids(6))
+    assert [5, 1] == [c.trades.num_rows for c in opened.commits]
+    assert count(opened) == 6
 
 
 def test_close_stores_what_is_queued_and_refuses_the_rest(open_store: Opener) -> None:

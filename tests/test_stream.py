@@ -17,13 +17,14 @@ from sanic import Sanic
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from appliance import __version__
 from appliance.hub import Hub, Limits
 from appliance.live import Live
 from appliance.metrics import Metrics
 from appliance.settings import Settings
 from appliance.web import answers, security, stream
 from appliance.web.parts import Parts
-from tests.live_oracle import NOON, Deal, FakeStore, deal
+from tests.live_oracle import GOLD, NOON, Deal, FakeStore, deal
 
 _names = itertools.count()
 
@@ -43,7 +44,8 @@ class Served:
         return connect(f"{self.url}{path}", compression=None, **options)
 
     def add(self, *deals: Deal) -> None:
-        self.store.commit(*deals)
+        if deals:
+            self.store.commit(*deals)
         while self.store.queue:
             self.live.on_commit(self.store.queue.pop(0))
 
@@ -65,8 +67,10 @@ async def serving(limits: Limits | None = None) -> AsyncIterator[Served]:
         live=live,
         hub=hub,
         status=nothing,
+        backups=nothing,
+        verifier=nothing,
         admin_token="",
-        instance="",
+        instance="run-1",
     )
     Sanic.test_mode = True
     app: Sanic[Any, Any] = Sanic(f"stream-{next(_names)}", configure_logging=False)
@@ -182,6 +186,34 @@ async def test_symbols_are_found_by_any_spelling_and_named_by_one(served: Served
         assert listed == ["wethusdc@trade", "wethusdc@kline_1M", "wethusdc@kline_1m"]
 
 
+async def test_who_says_hello_is_told_of_revisions_and_others_are_not(served: Served) -> None:
+    """Both get the revised bar; events keep their place behind what was sent before."""
+    served.add(deal(1, 10.0), deal(2, 11.0))
+    async with served.open("/ws/gold@kline_1m") as plain, served.open() as extended:
+        greeting = {"epoch": "run-1", "server": f"chart-appliance/{__version__}"}
+        assert await ask(extended, "HELLO", number=0) == {"result": greeting, "id": 0}
+        assert (await ask(extended, "SUBSCRIBE", ["gold@kline_1m"]))["result"] is None
+        for client in (plain, extended):
+            assert (await received(client))["k"]["c"] == "11"
+        served.store.retract(GOLD, (NOON + 2) * 10**6)
+        served.add(deal(3, 12.0))
+        told = [await received(extended) for _ in range(2)]
+        assert [event["e"] for event in told] == ["reset", "kline"]
+        assert (told[0]["reason"], told[1]["k"]["h"]) == ("reorg", "12")
+        assert (await received(plain))["k"]["h"] == "12"
+
+
+async def test_the_wrapped_form_names_the_stream_of_a_reset(served: Served) -> None:
+    served.add(deal(1, 10.0), deal(2, 11.0))
+    async with served.open("/stream?streams=gold@kline_1m") as client:
+        await received(client)
+        assert "epoch" in (await ask(client, "HELLO", number="a"))["result"]
+        served.store.retract(GOLD, (NOON + 2) * 10**6)
+        served.add()
+        event = await received(client)
+        assert (event["stream"], event["data"]["e"]) == ("gold@kline_1m", "reset")
+
+
 async def test_unsubscribe_ends_the_events(served: Served) -> None:
     async with served.open("/ws/gold@trade") as client:
         names = ["gold@trade", "wethusdc@trade", "nonsense"]
@@ -216,7 +248,7 @@ async def test_depth_is_accepted_and_silent(served: Served) -> None:
         ('{"method":"SUBSCRIBE","params":["gold"],"id":1}', 2, "stream must be"),
         ('{"method":"SUBSCRIBE","params":"gold@trade","id":1}', 2, "params must be"),
         ('{"method":"SUBSCRIBE","params":[1],"id":1}', 2, "params must be"),
-        ('{"method":"HELLO","id":0}', 2, "method must be one of"),
+        ('{"method":"RESUME","id":0}', 2, "method must be one of"),
         ('{"method":["x"],"id":0}', 2, "method must be one of"),
         ('{"id":{}}', 2, "id must be"),
         ('{"id":true}', 2, "id must be"),

@@ -76,7 +76,7 @@ def test_no_text_ends_the_script_tag(value: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
-        ("/static/js/address.js", "text/javascript; charset=utf-8"),
+        ("/static/js/navigation.js", "text/javascript; charset=utf-8"),
         ("/static/css/base.css", "text/css; charset=utf-8"),
         ("/static/vendor/lightweight-charts.mjs", "text/javascript; charset=utf-8"),
         ("/static/vendor/ibm-plex-sans.woff2", "font/woff2"),

@@ -26,6 +26,7 @@ def test_ready_when_all_parts_are(web: Web) -> None:
         "trades_per_second": 1.5,
         "readers": 0,
         "parts": [{"name": "store", "state": "ok", "reason": None}],
+        "verify": None,
     } == answer.json
 
 

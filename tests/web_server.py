@@ -19,11 +19,27 @@ from sanic import Sanic
 from appliance.datafeed import History, Summary, TradeRow
 from appliance.interval import Interval
 from appliance.metrics import Metrics
-from appliance.model import Candles, Market, MarketId, MarketSpec, Receipt
+from appliance.model import Candles, Market, MarketId, MarketSpec, Receipt, Revision
 from appliance.settings import ApiKey, Settings
+from appliance.sources import DemoSource
 from appliance.status import PartState, StatusReport
+from appliance.store.backup import Backups
 from appliance.store.catalogue import Catalogue
-from appliance.web import admin, answers, dashboard, lightweight, ops, security, trades, udf
+from appliance.store.report import Report
+from appliance.store.verify import Verifier
+from appliance.web import (
+    admin,
+    answers,
+    backups,
+    dashboard,
+    demo,
+    lightweight,
+    ops,
+    security,
+    trades,
+    udf,
+    verify,
+)
 from appliance.web.parts import Parts
 
 KEY = "write-key-0123456789"
@@ -127,12 +143,19 @@ class FakeIngest:
 
     failure: Exception | None = None
     submissions: list[tuple[pa.Table, tuple[MarketSpec, ...], str]] = field(default_factory=list)
+    retractions: list[tuple[int, int]] = field(default_factory=list)
 
-    async def submit(self, table: pa.Table, markets: Sequence[MarketSpec], source: str) -> Receipt:
+    async def submit(
+        self, table: pa.Table, markets: Sequence[MarketSpec], source: str, *, bulk: bool = False
+    ) -> Receipt:
         if self.failure:
             raise self.failure
         self.submissions.append((table, tuple(markets), source))
         return Receipt(table.num_rows, 0)
+
+    async def retract(self, chain_id: int, from_block: int) -> tuple[Revision, ...]:
+        self.retractions.append((chain_id, from_block))
+        return (Revision(2, MINUTE_0, MINUTE_0 + 5),)
 
 
 @dataclass
@@ -140,10 +163,11 @@ class FakeStatus:
     """Reports what it is told to."""
 
     ready: bool = True
+    verify: Report | None = None
 
     async def report(self) -> StatusReport:
         state = PartState("store", "ok") if self.ready else PartState("store", "failing", "gone")
-        return StatusReport(self.ready, False, 5, 1.5, 0, [state])
+        return StatusReport(self.ready, False, 5, 1.5, 0, [state], self.verify)
 
 
 @dataclass
@@ -189,7 +213,12 @@ class Web:
 
 
 @contextmanager
-def serving(**changes: Any) -> Iterator[Web]:
+def serving(
+    archiver: Backups | None = None,
+    verifier: Verifier | None = None,
+    demo_source: DemoSource | None = None,
+    **changes: Any,
+) -> Iterator[Web]:
     """Serve the web over fakes; `changes` are settings other than a test's defaults."""
     settings = replace(Settings(api_keys=(ApiKey(KEY, "write"),), max_request_size=100_000))
     catalogue = Catalogue([GOLD, WETH, TINY])
@@ -203,8 +232,11 @@ def serving(**changes: Any) -> Iterator[Web]:
         live=None,  # type: ignore[arg-type]
         hub=None,  # type: ignore[arg-type]
         status=status,  # type: ignore[arg-type]
+        backups=archiver,  # type: ignore[arg-type]
+        verifier=verifier,  # type: ignore[arg-type]
         admin_token=ADMIN_TOKEN,
         instance="instance-1",
+        demo=demo_source,
     )
     with running(application(parts)) as port:
         web = Web(port, parts, datafeed, ingest, status)
@@ -221,7 +253,7 @@ def application(parts: Parts) -> Sanic[Any, Any]:
     app.config.ACCESS_LOG = False
     answers.install(app, parts)
     security.install(app, parts)
-    for module in (udf, lightweight, trades, admin, ops, dashboard):
+    for module in (udf, lightweight, trades, admin, backups, verify, demo, ops, dashboard):
         app.blueprint(module.blueprint(parts))
     return app
 

@@ -22,13 +22,14 @@ from appliance.chain.demo_book import Book, Due
 from appliance.chain.demo_market import CHAIN_ID, HOURLY_TRADES, MARKETS
 from appliance.chain.demo_path import Path, excitement, path
 from appliance.chain.log import Logs
-from appliance.errors import Retryable
+from appliance.errors import Conflict, Retryable
 from appliance.model import TRADE_SCHEMA, MarketSpec
 
 State = Literal["seeding", "live", "stopped"]
 Submit = Callable[[pa.Table, Sequence[MarketSpec], str], Awaitable[Any]]
 Sleep = Callable[[float], Awaitable[None]]
 LastTimes = Mapping[str, tuple[int, float]]
+Retract = Callable[[int], Awaitable[LastTimes]]
 
 SEED: Final = 20_240_105
 SOURCE: Final = "demo"
@@ -125,6 +126,13 @@ def live_piece(seed: int, start: int, ticks: list[int], book: Book) -> list[Due]
     return list(book.logs(_paths(seed, span, wanted, ticks), span))
 
 
+def other(seed: int, span: tuple[int, int], ticks: list[int]) -> Piece:
+    """Return trades of unix seconds `span`, as many as live ones and unlike all of before."""
+    share = _LIVE_TRADES_PER_S * (span[1] - span[0]) / HOURLY_TRADES
+    wanted = [round(market.hourly_trades * share) for market in MARKETS]
+    return _piece(_paths(seed, span, wanted, ticks), span, 1.0)
+
+
 class Demo:
     """The demo as a source: history first, then live, until its task is cancelled."""
 
@@ -147,6 +155,10 @@ class Demo:
         self._seed = seed
         self._last = dict(last_times or {})
         self._ticks = home_ticks()
+        self._outbox: _Outbox | None = None
+        self._turn = asyncio.Lock()  # held while live trades go out, or are replaced
+        self._released = 0.0
+        self._reorgs = 0
 
     async def run(
         self, submit: Submit, clock: Callable[[], float], sleep: Sleep = asyncio.sleep
@@ -156,14 +168,35 @@ class Demo:
         Trades of the future are never submitted. A `Retryable` answer is asked again with
         growing delays; any other error ends the run.
         """
-        outbox = _Outbox(submit, sleep)
+        outbox = self._outbox = _Outbox(submit, sleep)
         try:
             self.state = "seeding"
             cursor = await self._fill(outbox, int(clock()))
+            self._released = cursor
             self.state = "live"
             await self._live(outbox, clock, cursor)
         finally:
             self.state = "stopped"
+
+    async def reorg(self, depth: int, retract: Retract) -> tuple[int, int]:
+        """Replace the trades of the last `depth` whole blocks; return the first and the last.
+
+        `retract` takes away all blocks from one on and returns what is newest then; the block
+        that is being made goes with them.
+
+        Raises:
+            Conflict: the demo does not trade yet, or no more.
+        """
+        async with self._turn:
+            if self.state != "live" or self._outbox is None:
+                raise Conflict(f"the demo must be live to be reorganized, was {self.state}")
+            end = int(self._released)
+            span = end - depth, end
+            ticks = _ticks_of(await retract(span[0]))
+            self._reorgs += 1
+            piece = await asyncio.to_thread(other, self._seed + self._reorgs, span, ticks)
+            await self._outbox.send(piece.table, piece.specs)
+            return span[0], end - 1
 
     async def _fill(self, outbox: "_Outbox", now: int) -> int:
         """Submit what is missing before `now`; return the first second that is not covered."""
@@ -182,9 +215,7 @@ class Demo:
 
     def _resume(self) -> None:
         """Let prices go on from the last stored ones."""
-        for number, market in enumerate(MARKETS):
-            _, price = self._last.get(market.symbol, (0, market.price))
-            self._ticks[number] = max(1, round(price * 10**market.tick_digits))
+        self._ticks[:] = _ticks_of(self._last)
 
     async def _send(self, outbox: "_Outbox", pieces: Iterator[Piece]) -> None:
         # Making a piece takes longer than the event loop may be held.
@@ -200,7 +231,9 @@ class Demo:
             if late > 2 * _LIVE_PIECE_S:  # the machine slept
                 end = cursor + late
                 start = max(cursor, end - HISTORY_S)
-                await self._send(outbox, gap(self._seed, start, end, self._ticks))
+                async with self._turn:
+                    await self._send(outbox, gap(self._seed, start, end, self._ticks))
+                    self._released = end
                 cursor = end
             due = await asyncio.to_thread(live_piece, self._seed, cursor, self._ticks, book)
             await self._release(outbox, clock, reader, due)
@@ -216,12 +249,20 @@ class Demo:
         at = 0
         while at < len(due):
             await outbox.sleep(max(_TICK_S, due[at].time - clock()))
-            now, first = clock(), at
-            while at < len(due) and due[at].time <= now:
-                at += 1
-            if at > first:
-                trades = reader.decode(Logs.of(item.log for item in due[first:at])).trades
-                await outbox.send(trades, reader.specs)
+            async with self._turn:
+                now, first = clock(), at
+                while at < len(due) and due[at].time <= now:
+                    at += 1
+                if at > first:
+                    trades = reader.decode(Logs.of(item.log for item in due[first:at])).trades
+                    await outbox.send(trades, reader.specs)
+                self._released = now
+
+
+def _ticks_of(last: LastTimes) -> list[int]:
+    """Return the markets' last prices in ticks, the first ones where none is known."""
+    prices = [last.get(market.symbol, (0, market.price))[1] for market in MARKETS]
+    return [max(1, round(p * 10**m.tick_digits)) for p, m in zip(prices, MARKETS, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

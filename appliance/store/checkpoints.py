@@ -17,5 +17,7 @@ def read(client: Client, kind: str) -> dict[str, str]:
 
 def write(client: Client, kind: str, key: str, value: str) -> None:
     """Remember a value in place of the former one."""
-    row = [kind, key, value, time.time_ns() // 1000]
+    newest = int(select(client, "select_checkpoint_version", {"kind": kind, "key": key})[0][0])
+    version = max(newest + 1, time.time_ns() // 1000)  # the clock may have been put back
+    row = [kind, key, value, version]
     client.insert("checkpoints", [row], column_names=_COLUMNS)

@@ -12,6 +12,7 @@ created. Nothing keeps a second appliance off the same database.
 import faulthandler
 import fcntl
 import os
+import re
 import signal
 import threading
 from contextlib import closing
@@ -23,12 +24,17 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
 
-from appliance.errors import ConfigError, Retryable, StoreLocked
+from appliance.errors import ConfigError, DiskFull, Retryable, StoreLocked
 
 MEBIBYTE: Final = 1 << 20
 _FATAL: Final = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 _CREATE_DATABASE: Final = "CREATE DATABASE IF NOT EXISTS {database:Identifier}"
 _UNKNOWN_DATABASE: Final = 81
+_NO_SPACE: Final = re.compile(r"NOT_ENOUGH_SPACE|Code: 243\b|No space left on device")
+_UNREADABLE: Final = re.compile(
+    r"CHECKSUM_DOESNT_MATCH|CANNOT_DECOMPRESS|UNKNOWN_CODEC|CANNOT_READ_ALL_DATA|CORRUPTED_DATA"
+    r"|FILE_DOESNT_EXIST|While reading or decompressing"
+)
 _CONNECT_TIMEOUT_S: Final = 5
 _ANSWER_MARGIN_S: Final = 10
 """How much longer than a query may run its answer is waited for: the server must give up first, so
@@ -46,6 +52,8 @@ def _engine_options(memory_limit_mb: int) -> dict[str, int]:
         "index_uncompressed_cache_size": 0,
         "compiled_expression_cache_size": 8 * MEBIBYTE,
         "background_pool_size": 2,
+        # the engine mutates one part at a time, 120 ms each, unless 20 tasks could wait beside it
+        "background_merges_mutations_concurrency_ratio": 16,
         "background_schedule_pool_size": 4,
         "background_common_pool_size": 1,
         "background_move_pool_size": 1,
@@ -165,8 +173,18 @@ def _restore_fatal_signals() -> None:
         faulthandler.enable()
 
 
+def unreadable(error: Exception) -> bool:
+    """Return whether the engine found files that are not what it wrote."""
+    return _UNREADABLE.search(str(error)) is not None
+
+
 def failing(error: Exception) -> Retryable:
     """Return what to tell a caller when the store fails; the log keeps the whole error."""
+    if _NO_SPACE.search(str(error)):
+        return DiskFull(
+            f"the disk is full: {_reason(error)}: free some space, or remove the ballast with "
+            "`appliance disk --release-ballast`; what was sent may be stored once there is room"
+        )
     if isinstance(error, OperationalError) and error.code is None:
         words = "no connection to its server, or no answer in time"  # not at which address
     else:

@@ -18,6 +18,9 @@ from appliance.model import Market, MarketId, MarketSpec, Order, PriceRule
 from appliance.store.catalogue import Catalogue
 from appliance.store.reader import select
 
+ACTIVE: Final = "active"
+EMPTY: Final = "empty"
+"""Of a market whose trades were all retracted: it is not shown until one arrives again."""
 _DIGITS: Final = 6
 """Significant digits shown of a price whose source does not say how many it has."""
 _DECIMALS_MAX: Final = 18
@@ -93,6 +96,8 @@ class Enrolment:
 
     def _refined(self, market: Market, spec: MarketSpec) -> Market:
         current = self._changed.get(market.id, market)
+        if current.status == EMPTY:
+            current = self._changed[market.id] = replace(current, status=ACTIVE)
         if (spec.price_decimals or 0) > (current.spec.price_decimals or 0):
             current = current.with_price_decimals(spec.price_decimals or 0)
             self._changed[market.id] = current
@@ -116,7 +121,8 @@ def insert_markets(client: Client, markets: list[Market]) -> None:
     """Store markets; a newer row of the same id replaces the older one."""
     if not markets:
         return
-    version = time.time_ns() // 1000
+    newest = int(select(client, "select_markets_version", {})[0][0])
+    version = max(newest + 1, time.time_ns() // 1000)  # the clock may have been put back
     client.insert("markets", [[*_row(m), version] for m in markets], column_names=_COLUMNS)
 
 

@@ -17,6 +17,7 @@ from appliance.errors import Conflict
 from appliance.store.reader import select
 
 Mask = NDArray[np.bool_]
+_KEYS_PER_QUERY: Final = 5_000
 _IDS_PER_QUERY: Final = 5_000
 _ID_BYTES_PER_QUERY: Final = 120_000
 """A ClickHouse server takes no form field of more than 128 KiB, whatever a request asks for."""
@@ -38,10 +39,19 @@ def duplicates(client: Client, trades: pa.Table, high_water: Mapping[int, int]) 
         rows = np.flatnonzero((market == market_id) & ~mask)
         old = rows[sequence[rows] <= np.uint64(high_water.get(market_id, 0))]
         if len(old):
-            mask[_stored(client, trades, market_id, old)] = True
+            mask[_found(client, trades, market_id, old)] = True
         if market_id in high_water:
             _refuse_reused_ids(client, trades, market_id, rows[by_id[rows] & ~mask[rows]])
     _refuse_repeated_ids(trades, np.flatnonzero(by_id & ~mask))
+    return mask
+
+
+def stored(client: Client, trades: pa.Table) -> Mask:
+    """Return a mask of the rows whose key is stored, whatever their market's newest is."""
+    market = trades["market_id"].to_numpy()
+    mask = np.zeros(len(market), dtype=bool)
+    for market_id in np.unique(market).tolist():
+        mask[_found(client, trades, market_id, np.flatnonzero(market == market_id))] = True
     return mask
 
 
@@ -68,10 +78,21 @@ def _one_run(market: NDArray[Any], sequence: NDArray[Any]) -> bool:
     return bool((sequence[1:] > sequence[:-1]).all() and (market == market[0]).all())
 
 
-def _stored(
+def _found(
     client: Client, trades: pa.Table, market_id: int, rows: NDArray[np.intp]
 ) -> NDArray[np.intp]:
     """Return those of `rows` whose key is stored."""
+    ordered = rows[np.argsort(trades["sequence"].to_numpy()[rows], kind="stable")]
+    parts = [
+        _found_part(client, trades, market_id, ordered[start : start + _KEYS_PER_QUERY])
+        for start in range(0, len(ordered), _KEYS_PER_QUERY)
+    ]
+    return np.concatenate([rows[:0], *parts])
+
+
+def _found_part(
+    client: Client, trades: pa.Table, market_id: int, rows: NDArray[np.intp]
+) -> NDArray[np.intp]:
     sequence = trades["sequence"].to_numpy()[rows]
     time_us = trades["time"].cast(pa.int64()).to_numpy()[rows]
     columns = select(
@@ -81,17 +102,12 @@ def _stored(
             "market": market_id,
             "from_us": int(time_us.min()),
             "to_us": int(time_us.max()),
-            "first": int(sequence.min()),
-            "last": int(sequence.max()),
+            "sequences": np.unique(sequence).tolist(),
         },
     )
     if not columns:
         return rows[:0]
-    near = np.flatnonzero(np.isin(np.asarray(columns[0], dtype=np.uint64), sequence))
-    known = {
-        (columns[0][i], columns[1][i]): tuple(column[i] for column in columns[2:])
-        for i in near.tolist()
-    }
+    known = {(row[0], row[1]): row[2:] for row in zip(*columns, strict=True)}
     tie = trades["tie"].to_numpy()[rows]
     keys = zip(sequence.tolist(), tie.tolist(), strict=True)
     found = [(row, known[key]) for row, key in zip(rows, keys, strict=True) if key in known]

@@ -5,6 +5,7 @@ statement can be repeated, so that a file cut short by a crash is simply applied
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -44,8 +45,8 @@ def migrations() -> list[Migration]:
     return [Migration(name, resources.text("schema", name)) for name in names]
 
 
-def migrate(client: Client) -> list[str]:
-    """Apply what is missing and return the names of the applied files.
+def migrate(client: Client, only: Collection[str] | None = None) -> list[str]:
+    """Apply what is missing, or `only` some of it, and return the names of the applied files.
 
     Raises:
         ConfigError: the store was made by a newer version, whose files are not known here.
@@ -59,7 +60,8 @@ def migrate(client: Client) -> list[str]:
             f"the store was made by a newer version (it has {', '.join(unknown)}): "
             "install that version, or start with another --data-dir"
         )
-    pending = [m for m in known if recorded.get(m.name) != f"done {m.digest}"]
+    wanted = [m for m in known if only is None or m.name in only]
+    pending = [m for m in wanted if recorded.get(m.name) != f"done {m.digest}"]
     for migration in pending:
         _apply(client, migration, recorded.get(migration.name, ""))
     return [m.name for m in pending]

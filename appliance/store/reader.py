@@ -17,7 +17,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from appliance import resources
 from appliance.errors import Retryable
 from appliance.metrics import Metrics
-from appliance.store.engine import Engine, failing
+from appliance.store.engine import Engine, failing, unreadable
+from appliance.store.gate import Gate
 
 log = logging.getLogger(__name__)
 Columns = Sequence[Sequence[Any]]
@@ -29,13 +30,16 @@ _SETTINGS: Final = {"max_threads": 1}
 class Reader:
     """A bounded pool of threads that read."""
 
-    def __init__(self, engine: Engine, threads: int, metrics: Metrics) -> None:
+    def __init__(self, engine: Engine, threads: int, metrics: Metrics, gate: Gate) -> None:
         """Start no thread yet; each opens its handle with its first query."""
         self._engine = engine
         self._metrics = metrics
+        self._gate = gate
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="store-reader")
         self._local = threading.local()
         self._waiting = 0
+        self.suspicious = False
+        """Set when files could not be read; whoever looks for damage unsets it."""
 
     async def query(self, name: str, **parameters: Any) -> Columns:
         """Return the columns that query `name` answers, empty when it answers no rows.
@@ -55,14 +59,16 @@ class Reader:
     def query_here(self, name: str, parameters: dict[str, Any]) -> Columns:
         """Run the query on the calling thread."""
         try:
-            with self._metrics.query_seconds.labels(name).time():
-                return select(self._client(), name, parameters)
+            with self._gate.reading(), self._metrics.query_seconds.labels(name).time():
+                return select(self.handle(), name, parameters)
         except ClickHouseError as error:
             self._metrics.query_errors.labels(name).inc()
             log.error("query %s failed: %s", name, error)
+            self.suspicious = self.suspicious or unreadable(error)
             raise failing(error) from error
 
-    def _client(self) -> Client:
+    def handle(self) -> Client:
+        """Return the handle of the calling thread."""
         client: Client | None = getattr(self._local, "client", None)
         if client is None:
             client = self._local.client = self._engine.client()

@@ -74,6 +74,8 @@ def blueprint(parts: Parts) -> Blueprint:
         before = query.number("before", "the sequence of a trade", 0, SEQUENCE_MAX)
         rows = trade_rows(await datafeed.trades(market, limit, before))
         meta = {"symbol": market.symbol, "count": len(rows)}
+        if market.raw_complete_from:
+            meta["raw_complete_from"] = market.raw_complete_from
         return answer(request, {"success": True, "data": rows, "meta": meta})
 
     return routes
@@ -114,9 +116,12 @@ def _more(whole: Candles, sent: Candles, older: int | None, from_time: int | Non
 
 
 def _meta(market: Market, timeframe: Interval, candles: Candles, more: bool) -> dict[str, Any]:
-    """Return what was sent, and the `to` that asks for what comes before it."""
-    times = candles.time
-    return {
+    """Return what was sent, and the `to` that asks for what comes before it.
+
+    `raw_complete_from` is there where retention removed trades before that second.
+    """
+    times, raw_from = candles.time, market.raw_complete_from
+    return ({"raw_complete_from": raw_from} if raw_from else {}) | {
         "symbol": market.symbol,
         "timeframe": timeframe.name,
         "count": len(times),

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from appliance.hub import Hub
     from appliance.ingest import Ingest
     from appliance.live import Live
+    from appliance.sources import DemoSource
     from appliance.status import Status
+    from appliance.store.backup import Backups
     from appliance.store.catalogue import Catalogue
+    from appliance.store.verify import Verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,8 @@ class Parts:
     """The parts that endpoints call.
 
     `admin_token` is the secret of DATA_DIR/server.json, `instance` its public name, by which the
-    command line knows that it speaks to the server that wrote the file.
+    command line knows that it speaks to the server that wrote the file, and streams of which run
+    they are. `demo` is None where it is switched off.
     """
 
     settings: Settings
@@ -31,5 +35,8 @@ class Parts:
     live: "Live"
     hub: "Hub"
     status: "Status"
+    backups: "Backups"
+    verifier: "Verifier"
     admin_token: str
     instance: str = ""
+    demo: "DemoSource | None" = None

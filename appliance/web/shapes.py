@@ -11,6 +11,7 @@ from appliance.model import Candles, Market
 if TYPE_CHECKING:
     from appliance.datafeed import Summary, TradeRow
     from appliance.status import StatusReport
+    from appliance.store.report import Report
 
 COLUMNS: Final = ("time", "open", "high", "low", "close", "volume")
 
@@ -38,6 +39,7 @@ def market_row(market: Market, summary: "Summary | None") -> dict[str, Any]:
         "quote": spec.quote,
         "tier": spec.tier,
         "price_decimals": spec.price_decimals,
+        "raw_complete_from": market.raw_complete_from or None,
     }
     if summary is not None:
         row |= {
@@ -89,6 +91,18 @@ def status_body(report: "StatusReport") -> dict[str, Any]:
         "parts": [
             {"name": part.name, "state": part.state, "reason": part.reason}
             | ({} if part.progress is None else {"progress": part.progress})
+            | dict(part.numbers)
             for part in report.parts
         ],
+        "verify": report.verify and verify_body(report.verify),
+    }
+
+
+def verify_body(report: "Report") -> dict[str, Any]:
+    """Return the outcome of a verify: when it was, whether all is equal, and what is not."""
+    return {
+        "at": report.at,
+        "equal": report.equal,
+        "days": report.days_checked,
+        "differences": report.remaining,
     }

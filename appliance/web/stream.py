@@ -16,6 +16,7 @@ from sanic.exceptions import WebsocketClosed
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import Event, State
 
+from appliance import __version__
 from appliance.errors import RequestError, TooLarge
 from appliance.events import Stream, parse_stream
 from appliance.hub import BAD_MESSAGE, SHUTDOWN, TOO_MANY, Client, Hub
@@ -34,7 +35,7 @@ _INTERNAL_ERROR: Final = 1011
 _INVALID_TEXT: Final = 1007
 _GOODBYE_S: Final = 2.0
 _STUCK_S: Final = 60.0
-_METHODS: Final = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS")
+_METHODS: Final = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "HELLO")
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +169,7 @@ class Session:
         self._hub: Hub = parts.hub
         self._live = parts.live
         self._catalogue = parts.catalogue
+        self._epoch = parts.instance
         self._bad = 0
 
     def receive(self, message: str | bytes | None) -> None:
@@ -199,6 +201,10 @@ class Session:
             self._refuse(None, "Invalid request: id must be an integer, a string or null")
         elif method == "LIST_SUBSCRIPTIONS":
             self._reply({"result": list(self.client.topics), "id": number})
+        elif method == "HELLO":
+            self.client.extended = True
+            server = f"chart-appliance/{__version__}"
+            self._reply({"result": {"epoch": self._epoch, "server": server}, "id": number})
         elif method not in _METHODS:
             self._refuse(number, f"method must be one of {', '.join(_METHODS)}, was {method!r:.64}")
         elif not isinstance(params, list) or not all(isinstance(p, str) for p in params):

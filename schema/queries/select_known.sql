@@ -1,4 +1,4 @@
--- the stored trades of a market in a range of its order
+-- the stored trades of a market at these places of its order; the times only bound what is read
 SELECT
     sequence,
     tie,
@@ -9,5 +9,4 @@ FROM trades
 WHERE market_id = {market:UInt32}
     AND time >= fromUnixTimestamp64Micro({from_us:Int64}, 'UTC')
     AND time <= fromUnixTimestamp64Micro({to_us:Int64}, 'UTC')
-    AND sequence >= {first:UInt64}
-    AND sequence <= {last:UInt64}
+    AND sequence IN {sequences:Array(UInt64)}

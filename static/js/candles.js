@@ -86,6 +86,8 @@ export function lowerBound(candles, time_s) {
   return low;
 }
 
+const FIGURES = /** @type {const} */ (["open", "high", "low", "close", "volume"]);
+
 export class CandleStore {
   /** @type {Candle[]} */
   #candles = [];
@@ -123,6 +125,23 @@ export class CandleStore {
     return this.#candles[lowerBound(this.#candles, time_s) - 1];
   }
 
+  /**
+   * @param {number} from_s
+   * @param {number} to_s exclusive
+   */
+  between(from_s, to_s) {
+    return this.#candles.slice(lowerBound(this.#candles, from_s), lowerBound(this.#candles, to_s));
+  }
+
+  /** Times of those that are there with other figures now. @param {Candle[]} known */
+  changedSince(known) {
+    const changed = known.filter((old) => {
+      const now = this.at(old.time);
+      return now && FIGURES.some((name) => now[name] !== old[name]);
+    });
+    return new Set(changed.map(({ time }) => time));
+  }
+
   /** @param {Candle[]} candles ascending and unique */
   replaceAll(candles) {
     this.#candles = candles.slice();
@@ -153,7 +172,7 @@ export class CandleStore {
    * @returns {number} how many were new
    */
   prepend(older) {
-    const first = this.first?.time ?? Number.POSITIVE_INFINITY;
+    const first = this.first?.time ?? Infinity;
     const fresh = older.slice(0, lowerBound(older, first));
     this.#candles = [...fresh, ...this.#candles];
     return fresh.length;
@@ -165,15 +184,15 @@ export class CandleStore {
   }
 
   /**
-   * Ends a backfill: from `from` on the answer replaces what we had, except for bars that the
-   * stream has touched since the question was asked.
+   * Ends a backfill: from `from` to `to` the answer replaces what we had, except for bars that
+   * the stream has touched since the question was asked.
    * @param {number} from_s
    * @param {Candle[]} answer
+   * @param {number} [to_s]
    */
-  endBackfill(from_s, answer) {
-    const kept = this.#candles.slice(0, lowerBound(this.#candles, from_s));
+  endBackfill(from_s, answer, to_s = Infinity) {
     const added = answer.slice(lowerBound(answer, from_s));
-    this.#candles = [...kept, ...added];
+    this.#candles = [...this.between(0, from_s), ...added, ...this.between(to_s, Infinity)];
     for (const candle of this.#touched?.values() ?? []) this.#place(candle);
     this.#touched = null;
   }

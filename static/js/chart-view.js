@@ -21,13 +21,14 @@ import { intervalSeconds } from "./intervals.js";
 import { CandlestickSeries, createChart, HistogramSeries, PriceScaleMode } from "./library.js";
 import { Overlay } from "./overlay.js";
 import { readPalette } from "./palette.js";
-import { rangeOf, viewOf } from "./viewport.js";
+import { logicalAt, rangeOf, viewOf } from "./viewport.js";
 
 /** @import { BarColours, Candle, OverlayState, Subject, View } from "./types.js" */
 
 /** Redrawing costs in proportion to the bars; with many, a little less often is enough. */
 const MANY_BARS = 5000;
 const SLOW_REDRAW_MS = 200;
+const FLASH_MS = 600;
 const VOLUME_HEIGHT = 104;
 const VOLUME_HEIGHT_SMALL = 66;
 
@@ -44,6 +45,9 @@ export class ChartView {
   /** @type {View | null} */
   #wanted = null;
   #palette = readPalette();
+  /** Times of bars that are in ink for a moment, as they were revised. */
+  /** @type {Set<number> | undefined} */
+  #revised;
   /** @type {OverlayState} */
   #state;
   #overlay;
@@ -113,19 +117,39 @@ export class ChartView {
   view() {
     if (this.#wanted) return this.#wanted;
     const visible = this.chart.timeScale().getVisibleLogicalRange();
-    const store = this.#subject?.store;
-    if (!visible || !this.#subject || !store?.length) return null;
-    return viewOf(store.all, visible, intervalSeconds(this.#subject.interval));
+    const drawn = /** @type {readonly {time: number}[]} */ (this.candles.data());
+    if (!visible || !this.#subject || !drawn.length) return null;
+    return viewOf(drawn, visible, intervalSeconds(this.#subject.interval));
   }
 
-  /** Sets every bar anew; the visible bars stay where they are when only older ones were added. */
-  redrawAll() {
+  /**
+   * Sets every bar anew; the visible bars stay where they are when only older ones were added.
+   * @param {Set<number> | null} [revised] times of bars that flash; with it, what is gone moves nothing
+   */
+  redrawAll(revised) {
     if (!this.#subject) return;
+    const view = revised && this.view();
+    if (revised) this.#flash(revised);
     const bars = this.#subject.store.all;
     this.candles.setData(bars.map((bar) => this.#candleItem(bar)));
     this.volume.setData(bars.map((bar) => this.#volumeItem(bar)));
     this.#dirtyFrom = -1;
+    if (view?.to && bars.length) {
+      const step_s = intervalSeconds(this.#subject.interval);
+      const [from, to] = [view.from, view.to].map((time_s) => logicalAt(bars, time_s, step_s));
+      this.chart.timeScale().setVisibleLogicalRange({ from, to });
+    }
     this.#placeOverlay();
+  }
+
+  /** @param {Set<number>} revised */
+  #flash(revised) {
+    if (!revised.size || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    this.#revised = revised;
+    setTimeout(() => {
+      this.#revised = undefined;
+      this.redrawAll();
+    }, FLASH_MS);
   }
 
   /** Says that bars from this one on have changed; they are drawn with the next frame. @param {number} index */
@@ -147,19 +171,22 @@ export class ChartView {
       return;
     }
     this.#lastDrawMs = performance.now();
-    this.#update(subject.store.all.slice(this.#dirtyFrom));
-    this.#dirtyFrom = -1;
-    this.#placeOverlay();
+    this.#update(subject.store.all);
   }
 
-  /** @param {Candle[]} bars up to the newest one */
+  /** @param {Candle[]} bars */
   #update(bars) {
-    const lastDrawn = /** @type {number | undefined} */ (this.candles.data().at(-1)?.time);
-    for (const bar of bars) {
+    const drawn = this.candles.data();
+    const lastDrawn = /** @type {number | undefined} */ (drawn.at(-1)?.time);
+    // The library only takes new bars at the end.
+    if (bars[drawn.length - 1]?.time !== lastDrawn) return this.redrawAll(new Set());
+    for (const bar of bars.slice(this.#dirtyFrom)) {
       const isOld = lastDrawn !== undefined && bar.time < lastDrawn;
       this.candles.update(this.#candleItem(bar), isOld);
       this.volume.update(this.#volumeItem(bar), isOld);
     }
+    this.#dirtyFrom = -1;
+    this.#placeOverlay();
   }
 
   /** The library keeps and changes what it is given: always a fresh literal. @param {Candle} bar */
@@ -184,7 +211,8 @@ export class ChartView {
 
   /** @param {Candle} bar @returns {BarColours} */
   #colours(bar) {
-    const { bars } = this.#palette;
+    const { bars, revised } = this.#palette;
+    if (this.#revised?.has(bar.time)) return revised;
     const { interval } = /** @type {Subject} */ (this.#subject);
     const isFinal = certainty(bar, interval, this.#now_s()) === "final";
     return bars[bar.close >= bar.open ? "up" : "down"][isFinal ? "final" : "open"];

@@ -7,7 +7,7 @@ import { CandleStore } from "./candles.js";
 import { bucketStart, intervalSeconds } from "./intervals.js";
 import { compactSymbol } from "./protocol.js";
 
-/** @import { Candle, CandleEvent, FeedOptions } from "./types.js" */
+/** @import { Candle, CandleEvent, FeedOptions, Place, ResetEvent } from "./types.js" */
 
 const PAGE = 1000;
 /** Above this a chart redraws too slowly for live bars; history ends here. */
@@ -24,6 +24,10 @@ export class Feed {
   #olderTo = null;
   #isFetchingOlder = false;
   #isPaused = false;
+  /** What was revised and is not read again yet. */
+  /** @type {{from: number, to: number} | null} */
+  #stale = null;
+  #isRevising = false;
   /** Answers that belong to an earlier choice are dropped. */
   #choice = 0;
   symbol = "";
@@ -74,17 +78,22 @@ export class Feed {
     });
     if (!answer || choice !== this.#choice) return false;
     const { candles, olderTo } = answer;
-    store.endBackfill(Number.NEGATIVE_INFINITY, candles);
+    store.endBackfill(-Infinity, candles);
     this.#store = store;
     this.#coming = null;
     this.#olderTo = olderTo;
+    void this.#readStale();
     return true;
+  }
+
+  /** @param {Place} place */
+  #isOurs({ symbol, interval }) {
+    return symbol === compactSymbol(this.symbol) && interval === this.interval;
   }
 
   /** @param {CandleEvent} event */
   receive(event) {
-    const ours = event.symbol === compactSymbol(this.symbol) && event.interval === this.interval;
-    if (!ours || this.#isPaused) return;
+    if (!this.#isOurs(event) || this.#isPaused) return;
     const index = (this.#coming ?? this.#store).merge(event.candle);
     if (!this.#coming && index >= 0) this.#options.onBar(index);
   }
@@ -112,9 +121,35 @@ export class Feed {
     this.#isPaused = true;
   }
 
-  resume() {
+  async resume() {
     this.#isPaused = false;
-    return this.catchUp();
+    await this.catchUp();
+    await this.#readStale();
+  }
+
+  /** Reads bars anew that were revised; what is gone goes. @param {ResetEvent} event */
+  revise(event) {
+    if (!this.#isOurs(event)) return;
+    const { from, to } = this.#stale ?? event;
+    this.#stale = { from: Math.min(from, event.from), to: Math.max(to, event.to) };
+    return this.#readStale();
+  }
+
+  async #readStale() {
+    if (this.#isRevising) return;
+    this.#isRevising = true;
+    try {
+      while (this.#stale && !this.#isPaused && !this.#coming) {
+        const stale = this.#stale;
+        const from = Math.max(stale.from, this.#store.first?.time ?? 0);
+        if (from < stale.to) await this.catchUp(from, stale.to);
+        if (stale === this.#stale) this.#stale = null;
+      }
+    } catch {
+      // The next revision or return of the stream asks again.
+    } finally {
+      this.#isRevising = false;
+    }
   }
 
   /** Reads all bars anew that are held: history itself is still being written. */
@@ -123,21 +158,25 @@ export class Feed {
   }
 
   /**
-   * Asks for what was missed: everything that was not closed and final when we last knew.
+   * Asks for what was missed: everything that was not closed and final when we last knew, or
+   * what was revised. Of all that we hold the answer replaces what it spans.
    * @param {number} [from]
+   * @param {number} [to] all that is newer stays as it is
    */
-  async catchUp(from = this.#firstUnsure()) {
+  async catchUp(from = this.#firstUnsure(), to) {
     if (this.#coming || !this.symbol) return;
     const choice = this.#choice;
     const store = this.#store;
+    const known = to ? store.between(from, to) : null;
     store.beginBackfill();
     try {
-      const { candles, olderTo } = await this.#readBack(from);
+      const { candles, olderTo } = await this.#readBack(from, to);
       if (choice !== this.#choice) return;
-      const isWhole = (candles[0]?.time ?? Number.POSITIVE_INFINITY) <= from || olderTo === null;
+      const oldest = Math.max(candles[0]?.time ?? from, store.first?.time ?? from);
+      const isWhole = olderTo === null || olderTo <= from;
       if (!isWhole) this.#olderTo = olderTo;
-      store.endBackfill(isWhole ? from : Number.NEGATIVE_INFINITY, candles);
-      this.#options.onReset();
+      store.endBackfill(isWhole ? Math.min(from, oldest) : -Infinity, candles, to);
+      this.#options.onReset(known && store.changedSince(known));
     } catch (error) {
       store.cancelBackfill();
       throw error;
@@ -153,45 +192,41 @@ export class Feed {
     this.interval = interval;
     this.#olderTo = null;
     this.#isFetchingOlder = false;
+    this.#stale = null;
     return ++this.#choice;
   }
 
   #firstUnsure() {
     const bars = this.#store.all;
-    const provisional = bars.find((candle) => !candle.final)?.time ?? Number.POSITIVE_INFINITY;
+    const provisional = bars.find((candle) => !candle.final)?.time ?? Infinity;
     return Math.min(provisional, bars.at(-2)?.time ?? bars.at(-1)?.time ?? 0);
   }
 
   /**
-   * Pages backwards from now until `from_s` is covered, the past ends, or it gets too long.
+   * Pages backwards from `until_s` until `from_s` is covered, the past ends, or it gets too long.
    * @param {number} from_s
+   * @param {number | null} [until_s] null means now
    */
-  async #readBack(from_s) {
+  async #readBack(from_s, until_s = null) {
     /** @type {Candle[]} */
     let candles = [];
-    /** @type {number | null} */
-    let to = null;
+    let to = until_s;
+    const most = to ? MOST_BARS : LONGEST_GAP_BARS;
+    const limit = to ? Math.min(PAGE, Math.ceil((to - from_s) / this.step_s) + 1) : PAGE;
     do {
-      const page = await this.#fetchPage(to);
+      const page = await this.#fetchPage(to, limit);
       candles = [...page.candles, ...candles];
       to = page.olderTo;
-    } while (to !== null && candles.length < LONGEST_GAP_BARS && to > this.#bucket(from_s));
+    } while (to !== null && candles.length < most && to > bucketStart(this.interval, from_s));
     return { candles, olderTo: to };
   }
 
-  /** @param {number} time_s */
-  #bucket(time_s) {
-    return bucketStart(this.interval, time_s);
-  }
-
-  /** @param {number | null} to null means now */
-  #fetchPage(to) {
+  /**
+   * @param {number | null} to null means now
+   * @param {number} [limit]
+   */
+  #fetchPage(to, limit = PAGE) {
     const { symbol, interval } = this;
-    return this.#options.api.fetchCandles({
-      symbol,
-      interval,
-      limit: PAGE,
-      ...(to !== null && { to }),
-    });
+    return this.#options.api.fetchCandles({ symbol, interval, limit, ...(to !== null && { to }) });
   }
 }

@@ -19,16 +19,7 @@ export class Figures {
   #root = byId("chart");
   #clockNode = byId("clock");
   #legend = new Legend(byId("legend"), byId("legend-volume"));
-  #head = new Head({
-    root: byId("head"),
-    price: byId("price"),
-    change: byId("change"),
-    range: byId("range"),
-    rangeLow: byId("range-low"),
-    rangeHigh: byId("range-high"),
-    ruler: byId("ruler"),
-    stats: byId("stats"),
-  });
+  #head = new Head();
   /** The bar under the crosshair. */
   /** @type {number | null} */
   #pointed = null;

@@ -1,11 +1,10 @@
 /** The figures of the selected market: price, change, 24 h range, and the stats that are known. */
 
-import { element, setText } from "./element.js";
+import { byId, element, setText, svg } from "./element.js";
 import { formatChange, formatCompact, formatCount, formatPercent, formatPrice } from "./numbers.js";
 import { percentTone, showPrice } from "./price.js";
-import { createRuler } from "./ruler.js";
 
-/** @import { HeadParts, Market, Stat } from "./types.js" */
+/** @import { Market, Stat } from "./types.js" */
 
 /** @type {Stat[]} */
 const STATS = [
@@ -26,16 +25,13 @@ const STATS = [
 ];
 
 export class Head {
-  #parts;
-  #ruler;
+  #ruler = createRuler(byId("ruler"));
+  #both = byId("change");
   #change = element("span", "change-short");
   #fullChange = element("span", "change-full");
 
-  /** @param {HeadParts} parts */
-  constructor(parts) {
-    this.#parts = parts;
-    this.#ruler = createRuler(parts.ruler);
-    parts.change.append(this.#change, this.#fullChange);
+  constructor() {
+    this.#both.append(this.#change, this.#fullChange);
   }
 
   /**
@@ -50,11 +46,11 @@ export class Head {
 
   /** Old values say how old they are. @param {string} age "" while they are fresh */
   setAge(age) {
-    this.#parts.root.toggleAttribute("data-stale", age !== "");
+    byId("head").toggleAttribute("data-stale", age !== "");
     if (!age) return;
     setText(this.#change, age);
     setText(this.#fullChange, age);
-    this.#parts.change.className = "change";
+    this.#both.className = "change";
   }
 
   /**
@@ -62,7 +58,7 @@ export class Head {
    * @param {number} decimals
    */
   #showPrice(market, decimals) {
-    showPrice(this.#parts.price, market.current_price, decimals);
+    showPrice(byId("price"), market.current_price, decimals);
     const { price_change_24h: change, price_change_percent_24h: percent } = market;
     const short = percent === undefined ? "" : formatPercent(percent);
     setText(this.#change, short);
@@ -70,7 +66,7 @@ export class Head {
       this.#fullChange,
       change === undefined ? short : `${formatChange(change, decimals)} (${short})`,
     );
-    this.#parts.change.className = `change ${percentTone(percent)}`;
+    this.#both.className = `change ${percentTone(percent)}`;
   }
 
   /**
@@ -78,11 +74,11 @@ export class Head {
    * @param {number} decimals
    */
   #showRange({ low_24h: low, high_24h: high, current_price: last }, decimals) {
-    showPrice(this.#parts.rangeLow, low, decimals);
-    showPrice(this.#parts.rangeHigh, high, decimals);
+    showPrice(byId("range-low"), low, decimals);
+    showPrice(byId("range-high"), high, decimals);
     const isKnown = low !== undefined && high !== undefined && last !== undefined && high > low;
     this.#ruler.point(isKnown ? (last - low) / (high - low) : null);
-    this.#parts.range.hidden = last === undefined;
+    byId("range").hidden = last === undefined;
   }
 
   /**
@@ -94,7 +90,7 @@ export class Head {
       label,
       value: textOf(market, decimals) ?? (always ? "—" : null),
     })).filter(({ value }) => value !== null);
-    const { stats } = this.#parts;
+    const stats = byId("stats");
     if (stats.children.length !== shown.length) {
       stats.replaceChildren(...shown.map(({ label }) => statNode(label)));
     }
@@ -123,4 +119,32 @@ function known(value, format) {
 function volumeText({ quote_volume_24h: quoted, volume_24h: volume, quote, base }) {
   if (quoted !== undefined) return `${formatCompact(quoted)} ${quote ?? ""}`.trimEnd();
   return known(volume, (size) => `${formatCompact(size)} ${base ?? ""}`.trimEnd());
+}
+
+const DIVISIONS = 20;
+const STEP = 4.8;
+const FOOT = 13;
+
+/** @param {Element} root an svg */
+export function createRuler(root) {
+  for (let index = 0; index <= DIVISIONS; index++) root.append(tick(index));
+  const needle = svg("path", { class: "ruler-needle", d: "M-3 0h6L.75 5v8h-1.5V5z" });
+  root.append(needle);
+  return {
+    /** @param {number | null} share 0…1, null when unknown */
+    point(share) {
+      needle.toggleAttribute("hidden", share === null);
+      const x = 0.5 + Math.min(1, Math.max(0, share ?? 0)) * DIVISIONS * STEP;
+      needle.setAttribute("transform", `translate(${x.toFixed(1)} 0)`);
+    },
+  };
+}
+
+/** @param {number} index */
+function tick(index) {
+  const x = 0.5 + index * STEP;
+  const isLong = index % 10 === 0;
+  const isMiddle = index % 5 === 0;
+  const top = FOOT - (isLong ? 7 : isMiddle ? 5 : 4);
+  return svg("path", { class: "ruler-tick", d: `M${x} ${top}V${FOOT}` });
 }

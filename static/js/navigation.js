@@ -1,6 +1,6 @@
 /** The place the page shows, kept in the address so that links and the back button work. */
 
-import { formatPlace, parsePlace } from "./address.js";
+import { normalInterval } from "./intervals.js";
 
 /** @import { Place } from "./types.js" */
 
@@ -36,4 +36,26 @@ export class Navigation {
   addressOf(place) {
     return location.pathname + formatPlace(location.search, place);
   }
+}
+
+/**
+ * @param {string} search
+ * @returns {{symbol: string | null, interval: string | null}}
+ */
+export function parsePlace(search) {
+  const params = new URLSearchParams(search);
+  return { symbol: params.get("symbol"), interval: normalInterval(params.get("interval")) };
+}
+
+/**
+ * Other parameters (an operator's own) stay.
+ * @param {string} search
+ * @param {{symbol: string, interval: string}} place
+ */
+export function formatPlace(search, { symbol, interval }) {
+  const params = new URLSearchParams(search);
+  params.set("symbol", symbol);
+  params.set("interval", interval);
+  // A slash is legal in a query and a pair reads better with it.
+  return `?${params.toString().replaceAll("%2F", "/")}`;
 }

@@ -1,6 +1,4 @@
-/** The tokens, resolved for the canvas under the theme that holds now. */
-
-import { fade, mix } from "./colour.js";
+/** The tokens, resolved for the canvas under the theme that holds now; it needs them opaque. */
 
 /** @import { Palette, Token } from "./types.js" */
 
@@ -41,6 +39,7 @@ export function readPalette() {
       up: barColours(tokens.up, tokens.screen),
       down: barColours(tokens.down, tokens.screen),
     },
+    revised: barColours(tokens.ink, tokens.screen).final,
   };
 }
 
@@ -58,4 +57,32 @@ function barColours(hue, screen) {
       volume: mix(hue, screen, 0.3),
     },
   };
+}
+
+/** @param {string} css as computed styles give it: `rgb(1, 2, 3)` @returns {[number, number, number]} */
+export function parseRgb(css) {
+  const [red = 0, green = 0, blue = 0] = css.match(/[\d.]+/g)?.map(Number) ?? [];
+  return [red, green, blue];
+}
+
+/**
+ * `share` of the first over the second, as one opaque colour.
+ * @param {string} top
+ * @param {string} ground
+ * @param {number} share 0…1
+ */
+export function mix(top, ground, share) {
+  const below = parseRgb(ground);
+  const parts = parseRgb(top).map((value, index) =>
+    Math.round(value * share + below[index] * (1 - share)),
+  );
+  return `rgb(${parts.join(", ")})`;
+}
+
+/**
+ * @param {string} css
+ * @param {number} alpha
+ */
+export function fade(css, alpha) {
+  return `rgba(${parseRgb(css).join(", ")}, ${alpha})`;
 }

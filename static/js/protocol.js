@@ -1,6 +1,6 @@
 /** What is said on `/ws`: stream names, requests, and events turned into our own shapes. */
 
-/** @import { CandleEvent, Message, TradeEvent } from "./types.js" */
+/** @import { CandleEvent, Message, ResetEvent, StreamEvent, TradeEvent } from "./types.js" */
 
 /** The spelling without punctuation that stream names use. @param {string} symbol */
 export function compactSymbol(symbol) {
@@ -23,6 +23,9 @@ export const tradeStream = (symbol) => `${compactSymbol(symbol)}@trade`;
  */
 export const request = (method, params, id) => JSON.stringify({ method, params, id });
 
+/** Asks for what plain clients are not told: that bars were revised. */
+export const HELLO = JSON.stringify({ method: "HELLO", id: 0 });
+
 /** A question every server answers; its answer's delay is the latency. @param {number} id */
 export const probe = (id) => JSON.stringify({ method: "LIST_SUBSCRIPTIONS", id });
 
@@ -35,8 +38,8 @@ export function parseMessage(text) {
   const value = parseJson(text);
   if (typeof value !== "object" || value === null) return { type: "other" };
   const body = /** @type {Record<string, any>} */ (value);
-  if (body.e === "kline") return candleEvent(body) ?? { type: "other" };
-  if (body.e === "trade") return tradeEvent(body) ?? { type: "other" };
+  const event = EVENTS[body.e]?.(body);
+  if (event) return event;
   if (typeof body.id === "number") {
     const error = body.error ? String(body.error.msg ?? "refused") : null;
     return { type: "answer", id: body.id, error };
@@ -80,6 +83,16 @@ function candleEvent(body) {
 
 /**
  * @param {Record<string, any>} body
+ * @returns {ResetEvent | null}
+ */
+function resetEvent({ s, i, from, to }) {
+  if (!(from < to)) return null;
+  const symbol = compactSymbol(String(s));
+  return { type: "reset", symbol, interval: String(i), from: from / 1000, to: to / 1000 };
+}
+
+/**
+ * @param {Record<string, any>} body
  * @returns {TradeEvent | null}
  */
 function tradeEvent(body) {
@@ -94,6 +107,9 @@ function tradeEvent(body) {
     sentMs: Number(body.E),
   };
 }
+
+/** @type {Record<string, (body: Record<string, any>) => StreamEvent | null>} */
+const EVENTS = { kline: candleEvent, trade: tradeEvent, reset: resetEvent };
 
 /** When the buyer was the maker, the one who acted sold. @param {unknown} buyerIsMaker */
 function makerSide(buyerIsMaker) {

@@ -13,7 +13,7 @@ import { decimalsOf } from "./market-row.js";
 import { withPrice } from "./markets.js";
 import { candleStream, compactSymbol, tradeStream } from "./protocol.js";
 
-/** @import { Bootstrap, CandleEvent, Market, Panels, Place, TradeEvent, View } from "./types.js" */
+/** @import { Bootstrap, Market, Panels, Place, StreamEvent, View } from "./types.js" */
 
 const TAPE_TRADES = 100;
 /** What a screen can show at most; reading further back for it would be in vain. */
@@ -45,7 +45,7 @@ export class Session {
     this.feed = new Feed({
       api,
       onBar: (index) => this.#barChanged(index),
-      onReset: () => this.#barsReset(),
+      onReset: (revised) => this.#barsReset(revised),
     });
   }
 
@@ -88,10 +88,7 @@ export class Session {
     this.#panels.showPlace({ symbol, interval }, this.#market);
     this.#panels.showFigures();
     this.#subscribe();
-    if (isOther) {
-      this.#panels.tape.reset();
-      void this.loadTrades();
-    }
+    if (isOther) void this.loadTrades();
     this.#failed = null;
     try {
       if (await loaded) this.#showBars(view);
@@ -126,6 +123,7 @@ export class Session {
   async loadTrades() {
     const { symbol } = this.feed;
     if (!symbol) return;
+    this.#panels.tape.reset();
     try {
       const trades = await this.#api.fetchTrades(symbol, TAPE_TRADES);
       if (symbol === this.feed.symbol) this.#panels.tape.show(trades, this.#decimals);
@@ -142,9 +140,10 @@ export class Session {
     if (this.feed.symbol) this.#panels.showFigures();
   }
 
-  /** @param {CandleEvent | TradeEvent} event */
+  /** @param {StreamEvent} event */
   receive(event) {
     if (event.type === "candle") this.feed.receive(event);
+    else if (event.type === "reset") void this.feed.revise(event);
     else if (!document.hidden && event.symbol === compactSymbol(this.feed.symbol)) {
       this.#panels.tape.add(event.trade);
     }
@@ -182,17 +181,23 @@ export class Session {
 
   /** @param {View | null} view */
   #showBars(view) {
-    const { store, symbol } = this.feed;
-    if (store.length) this.#panels.state.ready();
-    else this.#panels.state.emptyMarket(symbol);
+    this.#showState();
     this.#panels.chart.show(this.subject, view);
     this.#panels.showFigures();
     this.#panels.barsChanged();
   }
 
-  #barsReset() {
-    if (this.feed.store.length) this.#panels.state.ready();
-    this.#panels.chart.redrawAll();
+  #showState() {
+    const { store, symbol } = this.feed;
+    if (store.length) this.#panels.state.ready();
+    else this.#panels.state.emptyMarket(symbol);
+  }
+
+  /** @param {Set<number> | null} [revised] */
+  #barsReset(revised) {
+    this.#showState();
+    if (revised) void this.loadTrades(); // some may be gone
+    this.#panels.chart.redrawAll(revised);
     this.#panels.barsChanged();
   }
 

@@ -16,12 +16,7 @@ export class StatusPanels {
   #parts;
   #root = byId("chart");
   #pill = new Pill(byId("pill"));
-  #strip = new Strip({
-    rate: byId("fact-rate"),
-    rateBars: byId("rate-bars"),
-    readers: byId("fact-readers"),
-    stored: byId("fact-stored"),
-  });
+  #strip = new Strip();
   #kind = "";
 
   /**

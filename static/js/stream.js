@@ -3,11 +3,12 @@
  * socket that is open but dead. Free of the DOM: sockets, time and chance are passed in.
  */
 
-import { backoffDelay } from "./backoff.js";
-import { parseMessage, probe, request } from "./protocol.js";
+import { HELLO, parseMessage, probe, request } from "./protocol.js";
 
 /** @import { Socket, StreamOptions } from "./types.js" */
 
+const FIRST_MS = 500;
+const LONGEST_MS = 20_000;
 const PROBE_EVERY_MS = 10_000;
 const PROBE_PATIENCE_MS = 8_000;
 
@@ -95,6 +96,7 @@ export class Stream {
 
   #opened() {
     this.#isOpen = true;
+    this.#socket?.send(HELLO);
     if (this.#wanted.size) this.#request("SUBSCRIBE", [...this.#wanted]);
     this.#options.onState("live");
     if (this.#wasLive) this.#options.onReturn();
@@ -107,7 +109,7 @@ export class Stream {
     // Only a server that talks has accepted us; one that closes at once keeps the delay growing.
     this.#attempt = 0;
     const message = parseMessage(data);
-    if (message.type === "candle" || message.type === "trade") this.#options.onEvent(message);
+    if ("symbol" in message) this.#options.onEvent(message);
     else if (message.type === "answer" && message.id === this.#probe.id) this.#probeAnswered();
   }
 
@@ -138,4 +140,14 @@ export class Stream {
     this.#options.onLatency(this.#options.now() - this.#probe.sentMs);
     this.#cancelTimer = this.#options.schedule(() => this.#sendProbe(), PROBE_EVERY_MS);
   }
+}
+
+/**
+ * Between half and all of the doubled delay, so that a thousand readers do not return at once.
+ * @param {number} attempt 0 for the first retry
+ * @param {() => number} [random] in [0, 1)
+ */
+export function backoffDelay(attempt, random = Math.random) {
+  const full = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempt, 30));
+  return Math.round(full / 2 + (full / 2) * random());
 }

@@ -1,39 +1,35 @@
-/** The strip: how busy the server is. */
+/** The strip: whether candles equal their trades, and how busy the server is. */
 
-import { setText, svg } from "./element.js";
+import { byId, setText, svg } from "./element.js";
 import { formatCount, formatFixed } from "./numbers.js";
+import { formatMoment } from "./times.js";
 
-/** @import { Health, StripParts } from "./types.js" */
+/** @import { Health, Verified } from "./types.js" */
 
 const BARS = 12;
 const BAR_STEP = 4;
 const BAR_HEIGHT = 12;
 
 export class Strip {
-  #parts;
   /** @type {number[]} */
   #rates = [];
 
-  /** @param {StripParts} parts */
-  constructor(parts) {
-    this.#parts = parts;
-  }
-
   /** @param {Health} health */
-  show({ trades_per_second: rate, readers, trades_stored: stored }) {
+  show({ trades_per_second: rate, readers, trades_stored: stored, verify }) {
     if (rate !== undefined) {
-      setText(this.#parts.rate, rate < 100 ? formatFixed(rate, 1) : formatCount(rate));
+      setText(byId("fact-rate"), rate < 100 ? formatFixed(rate, 1) : formatCount(rate));
       this.#rates = [...this.#rates, rate].slice(-BARS);
       this.#drawRates();
     }
-    if (readers !== undefined) setText(this.#parts.readers, formatCount(readers));
-    if (stored !== undefined) setText(this.#parts.stored, `${formatCount(stored)} trades`);
+    if (readers !== undefined) setText(byId("fact-readers"), formatCount(readers));
+    if (stored !== undefined) setText(byId("fact-stored"), `${formatCount(stored)} trades`);
+    if (verify) showBadge(verify);
   }
 
   #drawRates() {
     const most = Math.max(...this.#rates, 1e-9);
     const empty = BARS - this.#rates.length;
-    this.#parts.rateBars.replaceChildren(
+    byId("rate-bars").replaceChildren(
       ...Array.from({ length: BARS }, (_, index) => {
         const height = Math.max(1, ((this.#rates[index - empty] ?? 0) / most) * BAR_HEIGHT);
         const y = BAR_HEIGHT - height;
@@ -41,4 +37,12 @@ export class Strip {
       }),
     );
   }
+}
+
+/** The page holds a badge for each outcome, and shows the one that fits. @param {Verified} verify */
+function showBadge({ at, equal, differences }) {
+  const badge = byId("badge");
+  badge.dataset.verified = `${equal}`;
+  badge.title = `Checked ${formatMoment(at, Date.now() / 1000)}`;
+  setText(byId("badge-count"), formatCount(differences));
 }

@@ -2,8 +2,7 @@
 
 import { button, element } from "./element.js";
 import { priceText } from "./price.js";
-import { tapeRow } from "./tape-row.js";
-import { weigher } from "./trade-weight.js";
+import { tapeRow, weigher } from "./tape-row.js";
 
 /** @import { Trade, Weight } from "./types.js" */
 
@@ -79,7 +78,7 @@ export class Tape {
   #drawArrived() {
     this.#isScheduled = false;
     // The first page and the stream overlap; the sequence tells.
-    const known = new Set(this.#trades.slice(0, MOST_ROWS).map(({ sequence }) => sequence));
+    const known = new Set(this.#trades.map(({ sequence }) => sequence));
     const fresh = this.#arrived.filter(({ sequence }) => !known.has(sequence)).slice(-MOST_ROWS);
     this.#arrived = [];
     if (!fresh.length) return;

@@ -85,6 +85,16 @@ export interface Part {
   reason?: string | null;
 }
 
+/** What comparing all candles with their trades came to. */
+export interface Verified {
+  at: number;
+  equal: boolean;
+  /** From the first day compared to the last. */
+  days: number;
+  /** Candles that are not equal. */
+  differences: number;
+}
+
 export interface Health {
   status: "ready" | "not_ready";
   demo?: boolean;
@@ -92,6 +102,8 @@ export interface Health {
   trades_per_second?: number;
   readers?: number;
   parts?: Part[];
+  /** Null when nothing was ever verified. */
+  verify?: Verified | null;
 }
 
 export interface Bootstrap {
@@ -185,9 +197,17 @@ export interface TradeEvent {
   sentMs: number;
 }
 
+/** The bars from `from` to before `to` were revised: they are to be read again. */
+export interface ResetEvent extends Place {
+  type: "reset";
+  from: number;
+  to: number;
+}
+
+export type StreamEvent = CandleEvent | TradeEvent | ResetEvent;
+
 export type Message =
-  | CandleEvent
-  | TradeEvent
+  | StreamEvent
   | { type: "answer"; id: number; error: string | null }
   | { type: "other" };
 
@@ -204,7 +224,7 @@ export interface Socket {
 
 export interface StreamOptions {
   openSocket: () => Socket;
-  onEvent: (event: CandleEvent | TradeEvent) => void;
+  onEvent: (event: StreamEvent) => void;
   onState: (state: StreamState) => void;
   /** After a loss, once subscribed again: events were missed. */
   onReturn: () => void;
@@ -220,8 +240,8 @@ export interface FeedOptions {
   api: Pick<Api, "fetchCandles">;
   /** Bars from this index on have changed. */
   onBar: (firstIndex: number) => void;
-  /** All bars may have changed. */
-  onReset: () => void;
+  /** All bars may have changed; those of these times have, though they were closed. */
+  onReset: (revised?: Set<number> | null) => void;
 }
 
 // Status.
@@ -277,6 +297,7 @@ export interface Palette extends Record<Token, string> {
   crosshair: string;
   faint: string;
   bars: Record<"up" | "down", Record<"final" | "open", BarColours>>;
+  revised: BarColours;
 }
 
 export interface OverlayState {
@@ -322,18 +343,6 @@ export interface Stat {
   /** Shown as unknown rather than left out. */
   always?: boolean;
 }
-
-type HeadPart =
-  | "root"
-  | "price"
-  | "change"
-  | "range"
-  | "rangeLow"
-  | "rangeHigh"
-  | "ruler"
-  | "stats";
-export type HeadParts = Record<HeadPart, HTMLElement>;
-export type StripParts = Record<"rate" | "rateBars" | "readers" | "stored", Element>;
 
 export interface MarketListParts {
   rows: HTMLElement;

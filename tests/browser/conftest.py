@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.browser.visit import Visit
+from tests.browser.visit import ADMIN_KEY, Visit
 
 BROWSERS = ("/usr/bin/chromium-headless-shell", "/usr/bin/chromium")
 READY_WITHIN_S = 60.0
@@ -74,6 +74,7 @@ def _serving(folder: Path, *arguments: str) -> Iterator[str]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--data-dir", str(folder / "data"), *arguments],
+            env={**os.environ, "API_KEYS": f"{ADMIN_KEY}:admin"},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

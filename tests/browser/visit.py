@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Page, Request
 
 CHART = "document.getElementById('chart').dataset"
+ADMIN_KEY = "browser-admin-key-0123456789"
 
 
 class Visit:
@@ -51,6 +52,21 @@ class Visit:
     def chart(self, name: str) -> str:
         """Return one `data-` attribute of the chart, its name in camel case."""
         return str(self.page.evaluate(f"{CHART}.{name}"))
+
+    def reorganize(self, depth: int) -> tuple[int, int]:
+        """Let the demo replace its last blocks; return the first and the last of them."""
+        answer = self.page.request.post(
+            f"/api/admin/demo/reorg?depth={depth}", headers={"X-API-Key": ADMIN_KEY}
+        )
+        assert answer.ok, answer.text()
+        return answer.json()["from_block"], answer.json()["to_block"]
+
+    def stored_bars(self, symbol: str, interval: str, limit: int) -> list[dict[str, Any]]:
+        """Return what the server answers to somebody who asks now."""
+        query: dict[str, str | float | bool] = {"symbol": symbol, "timeframe": interval}
+        query |= {"limit": limit}
+        answer = self.page.request.get("/api/lightweight/ohlcv", params=query)
+        return list(answer.json()["data"])
 
     def bars(self) -> list[dict[str, Any]]:
         """Return the bars of the page's own store."""

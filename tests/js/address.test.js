@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatPlace, parsePlace } from "../../static/js/address.js";
-import { mix, parseRgb } from "../../static/js/colour.js";
+import { formatPlace, parsePlace } from "../../static/js/navigation.js";
+import { mix, parseRgb } from "../../static/js/palette.js";
 
 test("an address names market and interval; an unknown interval is none", () => {
   assert.deepEqual(parsePlace("?symbol=GOLD&interval=1h"), { symbol: "GOLD", interval: "1h" });

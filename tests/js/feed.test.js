@@ -14,13 +14,18 @@ class Bench {
   /** @type {number[]} */
   changed = [];
   resets = 0;
+  /** @type {number[][]} */
+  revised = [];
   isInstant = true;
 
   constructor() {
     this.feed = new Feed({
       api: { fetchCandles: (request) => this.#fetch(request) },
       onBar: (index) => this.changed.push(index),
-      onReset: () => this.resets++,
+      onReset: (revised) => {
+        this.resets++;
+        if (revised) this.revised.push([...revised]);
+      },
     });
   }
 
@@ -190,4 +195,98 @@ test("provisional bars are asked for again from the first of them on", async () 
   bench.feed.store.merge({ ...bar(599_000 - (599_000 % 60)), close: 5, final: false });
   await bench.feed.catchUp();
   assert.ok(bench.feed.store.all.every(({ final, close }) => final && close === 1));
+});
+
+/**
+ * @param {Feed} feed
+ * @param {number} from
+ * @param {number} to
+ */
+const reset = (feed, from, to) =>
+  feed.revise({ type: "reset", symbol: "gold", interval: "1m", from, to });
+
+test("bars that are gone go, revised ones change and are named, others stay", async () => {
+  const bench = new Bench();
+  await bench.feed.open("GOLD", "1m", 600_000);
+  bench.live(600_060, 50);
+  bench.feed.store.merge({ ...bar(599_940), volume: 9 });
+  await reset(bench.feed, 599_880, 600_120);
+  assert.equal(bench.feed.store.last?.time, 600_000);
+  assert.deepEqual(bench.revised, [[599_940]]);
+  assert.deepEqual(bench.asked.at(-1)?.request.to, 600_120);
+  assert.ok(bench.asked.at(-1)?.request.limit < 10);
+  assertWhole(bench.feed);
+});
+
+test("revised bars that arrive while the range is read are kept", async () => {
+  const bench = new Bench();
+  await bench.feed.open("GOLD", "1m", 600_000);
+  bench.isInstant = false;
+  const reading = reset(bench.feed, 599_940, 600_060);
+  bench.live(600_000, 7);
+  bench.asked.at(-1)?.answer();
+  await reading;
+  assert.equal(bench.feed.store.last?.close, 7);
+});
+
+test("what is revised again while it is read is read again, in one go", async () => {
+  const bench = new Bench();
+  await bench.feed.open("GOLD", "1m", 600_000);
+  bench.isInstant = false;
+  const reading = reset(bench.feed, 600_000, 600_060);
+  bench.live(600_060, 7);
+  reset(bench.feed, 600_060, 600_120);
+  bench.isInstant = true;
+  bench.asked.at(-1)?.answer();
+  await reading;
+  assert.equal(bench.asked.length, 3);
+  assert.equal(bench.feed.store.last?.time, 600_000);
+});
+
+test("a range that is not held, or of another chart, is nobody's business", async () => {
+  const bench = new Bench();
+  await bench.feed.open("GOLD", "1m", 600_000);
+  const { first } = bench.feed.store;
+  await reset(bench.feed, 60, first?.time ?? 0);
+  await bench.feed.revise({ type: "reset", symbol: "btc", interval: "1m", from: 0, to: 1e9 });
+  assert.equal(bench.asked.length, 1);
+});
+
+test("what was revised while nobody looked or nothing came is read afterwards", async () => {
+  const bench = new Bench();
+  await bench.feed.open("GOLD", "1m", 600_000);
+  bench.feed.store.merge({ ...bar(590_040), close: 5 });
+  bench.feed.pause();
+  await reset(bench.feed, 590_040, 590_100);
+  assert.equal(bench.asked.length, 1);
+  bench.isInstant = false;
+  const resumed = bench.feed.resume();
+  bench.asked.at(-1)?.answer();
+  bench.isInstant = true;
+  await resumed;
+  assert.equal(bench.feed.store.at(590_040)?.close, 1);
+
+  bench.feed.store.merge({ ...bar(590_040), close: 5 });
+  bench.isInstant = false;
+  const failing = reset(bench.feed, 590_040, 590_100);
+  bench.asked.at(-1)?.fail(new Error("503"));
+  await failing;
+  assert.equal(bench.feed.store.at(590_040)?.close, 5);
+  bench.isInstant = true;
+  await reset(bench.feed, 600_000, 600_060);
+  assert.equal(bench.feed.store.at(590_040)?.close, 1);
+});
+
+test("a market that is chosen while the old one is read is not touched by its answer", async () => {
+  const bench = new Bench();
+  await bench.feed.open("GOLD", "1m", 600_000);
+  bench.isInstant = false;
+  const reading = reset(bench.feed, 599_940, 600_060);
+  const opening = bench.feed.open("BTC", "1m", 600_000);
+  bench.asked[2]?.answer();
+  await opening;
+  bench.live(600_000, 7, "btc");
+  bench.asked[1]?.answer();
+  await reading;
+  assert.equal(bench.feed.store.last?.close, 7);
 });

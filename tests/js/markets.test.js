@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sparkline } from "../../static/js/market-row.js";
 import { findMarkets, nextSort, sortMarkets, withPrice } from "../../static/js/markets.js";
-import { sparkline } from "../../static/js/sparkline.js";
-import { weigher } from "../../static/js/trade-weight.js";
+import { weigher } from "../../static/js/tape-row.js";
 
 const MARKETS = [
   { symbol: "WETH/USDC", name: "Wrapped ether", current_price: 3300, price_change_percent_24h: 1 },

@@ -111,6 +111,18 @@ test("what is wanted before the socket opens is asked for when it does", () => {
   assert.equal(bench.returns, 0);
 });
 
+test("it says hello before anything else, so that it is told of revisions", () => {
+  const bench = new Bench();
+  bench.stream.want(["gold@kline_1m"]);
+  bench.connect();
+  assert.deepEqual(bench.socket.sent[0], { method: "HELLO", id: 0 });
+  bench.socket.say({ result: { epoch: "x", server: "y" }, id: 0 });
+  assert.deepEqual(bench.latencies, []);
+  bench.socket.say({ e: "reset", s: "GOLD", i: "1m", from: 60_000, to: 120_000, reason: "reorg" });
+  const expected = { type: "reset", symbol: "gold", interval: "1m", from: 60, to: 120 };
+  assert.deepEqual(bench.events, [expected]);
+});
+
 test("only the difference between two wishes is sent", () => {
   const bench = new Bench();
   bench.connect();

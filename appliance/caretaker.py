@@ -1,0 +1,109 @@
+"""Look after the store while the server runs: every few seconds, and once a day.
+
+In: the clock, the disk, and what the reader finds wrong. Out: calls to the store, and the states
+`disk`, `damage` and `upkeep` for `/health/ready`. It never ends by an error of the store: what
+fails is tried again with the next round.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from appliance.errors import ApplianceError
+from appliance.status import PartState
+from appliance.store.disk import sentence
+from appliance.store.store import Store
+
+log = logging.getLogger(__name__)
+_ROUND_S: Final = 5.0
+_LOOK_S: Final = 60
+_DAY_S: Final = 86_400
+_LOSSES_SHOWN: Final = 3
+
+
+class Caretaker:
+    """The task that looks after one store."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives unix seconds."""
+        self._store = store
+        self._clock = clock
+        self._pruned_day = -1
+        self._checked_day = int(clock()) // _DAY_S
+        self._looked = 0.0
+        self._error: str | None = None
+
+    async def run(self) -> None:
+        """Make a round every few seconds, until cancelled."""
+        while True:
+            await self.round()
+            await asyncio.sleep(_ROUND_S)
+
+    async def round(self) -> None:
+        """Do what is due."""
+        try:
+            await self._due()
+        except ApplianceError as error:
+            if self._error != str(error):
+                log.error("upkeep: %s; it is tried again", error)
+            self._error = str(error)
+        else:
+            self._error = None
+
+    async def _due(self) -> None:
+        store, now = self._store, int(self._clock())
+        if store.pending and not store.disk.room().low:
+            await asyncio.wrap_future(store.finish())
+        if self._pruned_day != now // _DAY_S:
+            await asyncio.wrap_future(store.prune(now))
+            self._pruned_day = now // _DAY_S
+        if self._checked_day != now // _DAY_S or store.reader.suspicious:
+            store.reader.suspicious = False
+            found = await asyncio.to_thread(store.damaged)
+            await asyncio.wrap_future(store.salvage(found))
+            self._checked_day = now // _DAY_S
+        if store.lost and now - self._looked >= _LOOK_S:
+            self._looked = now
+            await asyncio.wrap_future(store.look_for_lost())
+
+    def state(self) -> PartState | None:
+        """Return what upkeep cannot do, None while there is no such thing."""
+        return PartState("upkeep", "failing", self._error) if self._error else None
+
+
+class DiskState:
+    """The part `disk`: failing while nothing is written."""
+
+    def __init__(self, store: Store) -> None:
+        """Watch the disk of `store`."""
+        self._store = store
+
+    def state(self) -> PartState:
+        """Return whether there is room, with the bytes that are free and the floor."""
+        room = self._store.disk.room()
+        numbers = {"free_bytes": room.free, "floor_bytes": room.floor}
+        if room.low:
+            return PartState("disk", "failing", sentence(room), numbers=numbers)
+        if self._store.pending:
+            reason = "what was taken before the disk was full is being stored"
+            return PartState("disk", "failing", reason, numbers=numbers)
+        return PartState("disk", "ok", numbers=numbers)
+
+
+class DamageState:
+    """The part `damage`: there while trades are lost. Everything else is served as before."""
+
+    def __init__(self, store: Store) -> None:
+        """Watch the losses of `store`."""
+        self._store = store
+
+    def state(self) -> PartState | None:
+        """Return what is lost, why, and the cure; None if nothing is."""
+        symbols = {int(market.id): market.symbol for market in self._store.catalogue.all()}
+        said = [words for case in self._store.lost for words in case.sentences(symbols)]
+        if not said:
+            return None
+        more = f"; and {len(said) - _LOSSES_SHOWN} more" if len(said) > _LOSSES_SHOWN else ""
+        return PartState("damage", "lost", "; ".join(said[:_LOSSES_SHOWN]) + more)

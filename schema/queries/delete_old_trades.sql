@@ -1,0 +1,2 @@
+DELETE FROM trades
+WHERE time < toDateTime64({to:Int64}, 6, 'UTC')

@@ -1,0 +1,2 @@
+ALTER TABLE {table:Identifier}
+    DETACH PART {part:String}

@@ -1,0 +1,2 @@
+ALTER TABLE {table:Identifier}
+    DROP PARTITION ID {partition:String}

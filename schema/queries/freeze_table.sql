@@ -1,0 +1,2 @@
+-- the engine takes no parameter for the name: one backup at a time, under one name
+ALTER TABLE {table:Identifier} FREEZE WITH NAME 'appliance_backup'
