@@ -15,7 +15,15 @@ import pyarrow as pa
 
 from appliance.errors import Retryable
 from appliance.metrics import Metrics
-from appliance.model import Commit, MarketSpec, Receipt, Revision
+from appliance.model import (
+    NOTHING,
+    Attached,
+    Checkpoint,
+    Commit,
+    MarketSpec,
+    Receipt,
+    Revision,
+)
 from appliance.store.writer import Writer
 
 QUEUED_ROWS_MAX: Final = 400_000
@@ -47,11 +55,18 @@ class Ingest:
         self._subscribers.append(callback)
 
     async def submit(
-        self, trades: pa.Table, markets: Sequence[MarketSpec], source: str, *, bulk: bool = False
+        self,
+        trades: pa.Table,
+        markets: Sequence[MarketSpec],
+        source: str,
+        *,
+        bulk: bool = False,
+        attached: Attached = NOTHING,
     ) -> Receipt:
         """Store trades whose `market_id` is an index into `markets`; durable on return.
 
-        `bulk` trades fill in history: live streams tell their range once, not each bar.
+        `bulk` trades fill in history: live streams tell their range once, not each bar. What is
+        `attached` becomes durable in the same step.
 
         Raises:
             BadRequest: a market's trades come in another order than its stored ones.
@@ -67,7 +82,7 @@ class Ingest:
             )
             self._queued_rows += rows
         try:
-            future = self._writer.submit(trades, tuple(markets), bulk)
+            future = self._writer.submit(trades, tuple(markets), bulk, attached)
             # a caller that goes away must not undo what others wait for in the same commit
             receipt = await asyncio.shield(asyncio.wrap_future(future))
         finally:
@@ -75,15 +90,17 @@ class Ingest:
         self._count(receipt, source)
         return receipt
 
-    async def retract(self, chain_id: int, from_block: int) -> tuple[Revision, ...]:
-        """Take away a chain's trades from a block on; durable on return.
+    async def retract(
+        self, chain_id: int, from_block: int, checkpoints: tuple[Checkpoint, ...] = ()
+    ) -> tuple[Revision, ...]:
+        """Take away a chain's trades from a block on; durable on return, with `checkpoints`.
 
         Raises:
             Retryable: the store fails or stops; the same call again finishes what was begun.
         """
         if self._writer is None:
             raise Retryable("the store is not open yet; send again in a moment")
-        future = self._writer.retract(chain_id, from_block)
+        future = self._writer.retract(chain_id, from_block, checkpoints)
         return (await asyncio.shield(asyncio.wrap_future(future))).revisions
 
     async def _leave(self, rows: int) -> None:

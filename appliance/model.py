@@ -136,6 +136,50 @@ class Candles:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """An event worth showing on a chart that is no trade: `kind` funding, `value` its rate.
+
+    `market` is an index into the specs that come with it; once stored, the market's id.
+    """
+
+    market: int
+    time_us: int
+    sequence: int
+    kind: str
+    value: float
+    label: str = ""
+    chain_id: int = 0
+    block_number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A fact that a source remembers: it replaces the one of the same kind and key."""
+
+    kind: str
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What is stored in one step with trades: after a kill all of it is there, or nothing.
+
+    Marks of a market without any trade are left out: there is no chart to show them on.
+    """
+
+    marks: tuple[Mark, ...] = ()
+    checkpoints: tuple[Checkpoint, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Return whether there is anything."""
+        return bool(self.marks or self.checkpoints)
+
+
+NOTHING: Final = Attached()
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What became of a batch: how many trades are new, how many were stored before."""
 

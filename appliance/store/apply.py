@@ -3,7 +3,7 @@
 import logging
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Final
 
 import msgspec
@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
 
-from appliance.model import Market, MarketId
+from appliance.model import Attached, Market, MarketId
+from appliance.store import checkpoints
 from appliance.store.enrol import EMPTY, insert_markets
 from appliance.store.gate import Gate
 from appliance.store.journal import Entry, Header, MarketRow, Span, boot_id
@@ -25,17 +26,42 @@ _INSERT: Final = {
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "max_partitions_per_insert_block": 0,
 }
+_MARKS: Final = pa.schema(
+    [
+        ("market_id", pa.uint32()),
+        ("time", pa.timestamp("us", tz="UTC")),
+        ("sequence", pa.uint64()),
+        ("kind", pa.string()),
+        ("value", pa.float64()),
+        ("label", pa.string()),
+        ("chain_id", pa.uint64()),
+        ("block_number", pa.uint64()),
+    ]
+)
+"""The columns of table `marks`, in the order of the fields of `Mark`."""
 
 
 def apply(client: Client, entry: Entry, gate: Gate) -> None:
     """Bring the tables to the state after `entry`."""
     if entry.header.kind == "trades":
         insert_markets(client, [market_of(row) for row in entry.header.markets])
-        token = {"insert_deduplication_token": entry.header.id}
-        client.insert_arrow("trades", entry.trades, settings={**_INSERT, **token})
+        if entry.trades.num_rows:
+            token = {"insert_deduplication_token": entry.header.id}
+            client.insert_arrow("trades", entry.trades, settings={**_INSERT, **token})
+        _attach(client, entry.header.attached)
     else:
         with gate.closed():
             _retract(client, entry.header)
+            _attach(client, entry.header.attached)
+
+
+def _attach(client: Client, attached: Attached) -> None:
+    """Store marks and checkpoints; the tables keep the newest of each, so again is no harm."""
+    if attached.marks:
+        rows = zip(*map(astuple, attached.marks), strict=True)
+        columns = [pa.array(column, f.type) for column, f in zip(rows, _MARKS, strict=True)]
+        client.insert_arrow("marks", pa.Table.from_arrays(columns, schema=_MARKS))
+    checkpoints.write_all(client, attached.checkpoints)
 
 
 def replay(

@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import replace as copy
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +22,17 @@ from msgspec.structs import replace
 
 from appliance.errors import DiskFull
 from appliance.metrics import Metrics
-from appliance.model import TRADE_SCHEMA, Commit, Market, MarketSpec, Receipt, Revision
+from appliance.model import (
+    NOTHING,
+    TRADE_SCHEMA,
+    Attached,
+    Checkpoint,
+    Commit,
+    Market,
+    MarketSpec,
+    Receipt,
+    Revision,
+)
 from appliance.store.apply import (
     apply,
     emptied,
@@ -47,7 +58,14 @@ log = logging.getLogger(__name__)
 MONTHS_MAX: Final = 24
 """Months in one entry: the engine remembers tokens of so many parts, not of so many inserts."""
 _RECENT_S: Final = 2 * 86_400
-Submission = tuple[pa.Table, tuple[MarketSpec, ...]]
+
+
+class Submission(NamedTuple):
+    """Trades whose `market_id` is an index into `markets`, and what is stored with them."""
+
+    trades: pa.Table
+    markets: tuple[MarketSpec, ...]
+    attached: Attached = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,20 +174,22 @@ class Commits:
                 self._bounds.require_room()
                 self.finish()
                 enrolment = Enrolment(self._catalogue)
-                tables = [enrolment.renumber(*submission) for submission in group]
+                tables = [enrolment.renumber(each.trades, each.markets) for each in group]
                 table = pa.concat_tables(tables).combine_chunks()
                 self._bounds.refuse_old(table, enrolment.markets)
                 known = duplicates(self._client, table, self._high_water)
                 fresh = table.filter(pa.array(~known)) if known.any() else table
-                self._journalled(fresh, enrolment, bulk)
+                self._journalled(fresh, enrolment, _attached(group, enrolment), bulk)
                 self.finish()
             return _receipts(tables, table, known)
         finally:
             self.finished = self.started
 
-    def _journalled(self, fresh: pa.Table, enrolment: Enrolment, bulk: bool) -> None:
+    def _journalled(
+        self, fresh: pa.Table, enrolment: Enrolment, attached: Attached, bulk: bool
+    ) -> None:
         """Write the entries; from here on the rows and their markets will be stored."""
-        if not fresh.num_rows:
+        if not fresh.num_rows and not attached:
             return
         rows = [row_of(market) for market in enrolment.changed]
         header = Header("", "trades", boot_id(), rows, bulk=bulk)
@@ -177,6 +197,8 @@ class Commits:
             (replace(header, id=uuid.uuid4().hex, spans=spans_of(part)), part)
             for part in _by_months(fresh)
         ]
+        header, part = parts[-1]
+        parts[-1] = replace(header, attached=attached), part  # true only with all before it
         self._unfinished += self._journal.append(parts)
         for market in enrolment.changed:
             self._catalogue.put(market)
@@ -196,7 +218,7 @@ class Commits:
                 self._retracted(entry.header)  # reads: if it fails, all of the entry is repeated
             self._journal.done(entry)
             self._unfinished.popleft()
-            if entry.header.kind == "trades":
+            if entry.header.kind == "trades" and entry.trades.num_rows:
                 self._stored(entry.trades, entry.header.bulk)
 
     def _apply(self, entry: Entry) -> None:
@@ -219,8 +241,13 @@ class Commits:
         markets = tuple(self._catalogue.get(market_id) for market_id in ids)
         self._publish(Commit(self.started, trades, markets, bulk=bulk))
 
-    def retract(self, chain_id: int, from_block: int) -> Retracted:
-        """Take away a chain's trades from a block on, as if they had never been stored."""
+    def retract(
+        self, chain_id: int, from_block: int, checkpoints: tuple[Checkpoint, ...] = ()
+    ) -> Retracted:
+        """Take away a chain's trades from a block on, as if they had never been stored.
+
+        `checkpoints` say in the same step how far the source has gone back.
+        """
         self.started += 1
         try:
             self._bounds.require_room()
@@ -229,7 +256,7 @@ class Commits:
             ids = [m.id for m in markets]
             spans = retracted_spans(self._client, ids, from_block) if ids else []
             below = self._bounds.retracted_below(self._client, markets, from_block)
-            if not spans:
+            if not spans and not checkpoints:
                 return Retracted((), below)
             touched = {span.market_id: self._catalogue.get(span.market_id) for span in spans}
             header = Header(
@@ -240,6 +267,7 @@ class Commits:
                 chain_id,
                 from_block,
                 spans,
+                attached=Attached(checkpoints=checkpoints),
             )
             self._unfinished += self._journal.append([(header, TRADE_SCHEMA.empty_table())])
             self.finish()
@@ -273,6 +301,16 @@ class Commits:
         self._publish(Commit(self.started, empty, markets, _revisions(header)))
 
 
+def _attached(group: Sequence[Submission], enrolment: Enrolment) -> Attached:
+    """Return what comes with all submissions, with real market ids."""
+    marks = []
+    for each in group:
+        ids = {m.market: enrolment.known(each.markets[m.market]) for m in each.attached.marks}
+        marks += [copy(m, market=i) for m in each.attached.marks if (i := ids[m.market])]
+    checkpoints = tuple(c for each in group for c in each.attached.checkpoints)
+    return Attached(tuple(marks), checkpoints)
+
+
 def _revisions(header: Header) -> tuple[Revision, ...]:
     return tuple(Revision(s.market_id, s.first, s.last) for s in header.spans)
 
@@ -285,10 +323,10 @@ def _by_months(trades: pa.Table) -> list[pa.Table]:
     """Return the rows in parts that cover at most MONTHS_MAX months each."""
     time = trades["time"]
     month = pc.add(pc.multiply(pc.year(time), 12), pc.month(time))
-    lowest = pc.min(month).as_py()
+    lowest = pc.min(month).as_py() if len(trades) else 0
     group = pc.divide(pc.subtract(month, lowest), MONTHS_MAX)
     numbers = sorted(pc.unique(group).to_pylist())
-    if len(numbers) == 1:
+    if len(numbers) <= 1:
         return [trades]
     return [trades.filter(pc.equal(group, number)) for number in numbers]
 

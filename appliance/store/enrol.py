@@ -65,6 +65,11 @@ class Enrolment:
         column = pa.array(ids[index], pa.uint32())
         return trades.set_column(0, trades.schema.field(0), column)
 
+    def known(self, spec: MarketSpec) -> MarketId | None:
+        """Return the id of a market that is stored, or will be with this commit."""
+        market = self._seen.get(spec) or self._planned(spec) or self._catalogue.find(spec)
+        return market.id if market else None
+
     def _market(self, spec: MarketSpec, trades: pa.Table, index: int) -> Market:
         market = self._seen.get(spec)
         if market is None:

@@ -23,7 +23,7 @@ import msgspec
 import pyarrow as pa
 
 from appliance.errors import DiskFull
-from appliance.model import TRADE_SCHEMA, MarketSpec
+from appliance.model import NOTHING, TRADE_SCHEMA, Attached, MarketSpec
 
 log = logging.getLogger(__name__)
 MAGIC: Final = b"CHARTJ01"
@@ -56,7 +56,10 @@ class MarketRow(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What an entry does. `id` is the deduplication token of its insert."""
+    """What an entry does. `id` is the deduplication token of its insert.
+
+    `attached` is stored after the trades, or once they are gone.
+    """
 
     id: str
     kind: Literal["trades", "retract"]
@@ -66,6 +69,7 @@ class Header(msgspec.Struct, frozen=True):
     from_block: int = 0
     spans: list[Span] = []
     bulk: bool = False
+    attached: Attached = NOTHING
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -23,8 +23,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from appliance.errors import ApplianceError, Retryable
 from appliance.metrics import Metrics
-from appliance.model import MarketSpec, Receipt
-from appliance.store.commits import Commits, Retracted
+from appliance.model import NOTHING, Attached, Checkpoint, MarketSpec, Receipt
+from appliance.store.commits import Commits, Retracted, Submission
 from appliance.store.engine import Engine, failing
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Submission:
-    trades: pa.Table
-    markets: tuple[MarketSpec, ...]
+    content: Submission
     bulk: bool
     future: "Future[Receipt]" = field(default_factory=Future)
 
@@ -91,16 +90,22 @@ class Writer:
         return self._thread.is_alive()
 
     def submit(
-        self, trades: pa.Table, markets: tuple[MarketSpec, ...], bulk: bool = False
+        self,
+        trades: pa.Table,
+        markets: tuple[MarketSpec, ...],
+        bulk: bool = False,
+        attached: Attached = NOTHING,
     ) -> "Future[Receipt]":
         """Queue trades; the future resolves when they are stored, or fails whole."""
-        submission = _Submission(trades, markets, bulk)
+        submission = _Submission(Submission(trades, markets, attached), bulk)
         self._put(submission)
         return submission.future
 
-    def retract(self, chain_id: int, from_block: int) -> "Future[Retracted]":
+    def retract(
+        self, chain_id: int, from_block: int, checkpoints: tuple[Checkpoint, ...] = ()
+    ) -> "Future[Retracted]":
         """Take away a chain's trades from a block on; readers see the state before or after."""
-        return self.call(lambda _: self._commits.retract(chain_id, from_block))
+        return self.call(lambda _: self._commits.retract(chain_id, from_block, checkpoints))
 
     def call(self, function: Callable[[Client], T]) -> "Future[T]":
         """Run `function` between two commits, on the writer's thread and handle."""
@@ -156,7 +161,7 @@ class Writer:
 
     def _group(self, first: _Submission) -> list[_Submission]:
         """Return `first` and the submissions that wait right behind it."""
-        group, rows = [first], first.trades.num_rows
+        group, rows = [first], first.content.trades.num_rows
         while rows < GROUP_ROWS_MAX:
             try:
                 item = self._queue.get_nowait()
@@ -168,12 +173,12 @@ class Writer:
             if not item.future.set_running_or_notify_cancel():
                 continue
             group.append(item)
-            rows += item.trades.num_rows
+            rows += item.content.trades.num_rows
         return group
 
     def _commit_group(self, group: list[_Submission]) -> None:
         try:
-            receipts = self._commits.commit([(s.trades, s.markets) for s in group], group[0].bulk)
+            receipts = self._commits.commit([s.content for s in group], group[0].bulk)
         except Exception as error:  # noqa: BLE001 - it goes to the callers who wait for this commit
             if len(group) > 1 and isinstance(error, ApplianceError):
                 for submission in group:  # one refusal must not take its neighbours along

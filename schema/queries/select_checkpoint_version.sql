@@ -1,5 +1,3 @@
--- the newest version of a remembered fact, 0 if there is none
+-- the newest version of any remembered fact, 0 if there is none
 SELECT max(version)
 FROM checkpoints
-WHERE kind = {kind:String}
-    AND key = {key:String}
