@@ -74,6 +74,56 @@ class Metrics:
             buckets=_FAST,
             registry=r,
         )
+        self.rpc_requests = Counter(
+            "appliance_rpc_requests_total",
+            "Calls to the nodes of a chain; every call of a batch counts.",
+            ["endpoint", "method"],
+            registry=r,
+        )
+        self.rpc_errors = Counter(
+            "appliance_rpc_errors_total",
+            "Requests to a node without a usable answer, by what was wrong.",
+            ["endpoint", "error"],
+            registry=r,
+        )
+        self.rpc_seconds = Histogram(
+            "appliance_rpc_request_seconds",
+            "Time of one request to a node, its turn in the queue not counted.",
+            ["endpoint", "method"],
+            buckets=(*_FAST, 30.0),
+            registry=r,
+        )
+        self.chain_head = Gauge(
+            "appliance_chain_head_count", "Newest block that the nodes have.", ["chain"], registry=r
+        )
+        self.chain_block = Gauge(
+            "appliance_chain_block_count", "Newest processed block.", ["chain"], registry=r
+        )
+        self.chain_lag = Gauge(
+            "appliance_chain_lag_seconds",
+            "Chain time from the newest processed block to the head.",
+            ["chain"],
+            registry=r,
+        )
+        self.chain_reorgs = Counter(
+            "appliance_chain_reorgs_total",
+            "Times that blocks were retracted.",
+            ["chain"],
+            registry=r,
+        )
+        self.chain_reorg_depth = Histogram(
+            "appliance_chain_reorg_depth_blocks",
+            "Blocks retracted at a time.",
+            ["chain"],
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 1_024),
+            registry=r,
+        )
+        self.chain_logs = Counter(
+            "appliance_chain_logs_total",
+            "Logs read: decoded, ignored, foreign or malformed.",
+            ["chain", "outcome"],
+            registry=r,
+        )
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus text form."""

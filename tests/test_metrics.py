@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.metrics import Metrics
 
-UNITS = ("_total", "_seconds", "_rows", "_count", "_bytes")
+UNITS = ("_total", "_seconds", "_rows", "_count", "_bytes", "_blocks")
 
 
 def test_names_tell_the_product_and_the_unit() -> None:

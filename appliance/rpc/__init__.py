@@ -1,0 +1,1 @@
+"""Talk to the nodes of one chain: typed answers, limits kept, wrong answers refused, fail-over."""
