@@ -1,4 +1,4 @@
-"""The command line: `appliance serve | get | import | backup | restore | verify | settings`.
+"""The command line: `appliance serve | get | import | backup | verify | doctor | settings …`.
 
 Every command finds a server that runs on its data directory (`server.json`) and works through it;
 without one it opens the store itself. Heavy parts are imported by the command that needs them, so
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     _backup_parser(commands)
     _restore_parser(commands)
     _verify_parser(commands)
+    _doctor_parser(commands)
     _settings_parser(commands)
     _disk_parser(commands)
     return parser
@@ -215,9 +216,12 @@ def _import_parser(commands: "Commands") -> None:
     )
     raw = parser.add_argument_group("raw logs")
     raw.add_argument(
-        "--preset", metavar="NAME", help="vamm, simple-vamm, uniswap-v3, or your .toml file."
+        "--preset", metavar="NAME", help="Like vamm or uniswap-v3, or your .toml file."
     )
     raw.add_argument("--address", metavar="0x…", default="", help="The contract of all logs.")
+    raw.add_argument(
+        "--key", metavar="ID", default="", help="The market inside a contract that holds many."
+    )
     raw.add_argument(
         "--decimals", metavar="D0,D1", default="", help="Of token0 and token1; default 18,18."
     )
@@ -285,5 +289,41 @@ def _verify(values: Settings, options: argparse.Namespace) -> int:
     from appliance.verification import verify
 
     text, well = verify(values, options)
+    _print(text)
+    return 0 if well else EXIT_FAILED
+
+
+# -- doctor --
+
+
+def _doctor_parser(commands: "Commands") -> None:
+    help_text = "Examine the endpoints of the chain, and say what to set and what to drop."
+    parser = _command(commands, "doctor", help_text, _doctor)
+    parser.add_argument(
+        "--rpc",
+        metavar="URL",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="Endpoints of one chain to examine; default: those that are configured.",
+    )
+    parser.add_argument(
+        "--address",
+        metavar="0x…",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="Contracts whose newest logs are decoded; default: those that are configured.",
+    )
+    parser.add_argument(
+        "--preset", metavar="NAME", help="Of --address, or your .toml file; default PRESET."
+    )
+    parser.add_argument("--json", action="store_true", help="Print JSON.")
+
+
+def _doctor(values: Settings, options: argparse.Namespace) -> int:
+    from appliance.doctor.command import run
+
+    text, well = run(values, options)
     _print(text)
     return 0 if well else EXIT_FAILED

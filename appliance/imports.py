@@ -52,7 +52,7 @@ def run(settings: Settings, options: argparse.Namespace) -> str:
 
 
 def _trade_rows(options: argparse.Namespace) -> TradeRows:
-    for name in ("address", "decimals", "invert", "price", "chain_id"):
+    for name in ("address", "key", "decimals", "invert", "price", "chain_id"):
         if getattr(options, name):
             flag = name.replace("_", "-")
             raise BadRequest(f"--{flag} goes with --preset, for raw logs", name)
@@ -88,8 +88,25 @@ def _log_rows(options: argparse.Namespace) -> Rows:
         *(options.address, spec, preset, *_decimals(options.decimals or "18,18")),
         invert=options.invert,
         price_rule=options.price,
+        key=_key(options.key),
     )
     return LogRows(market)
+
+
+def _key(text: str) -> str:
+    """Return a market's id inside a contract: an address, a number, or 0x and 64 digits."""
+    if not text:
+        return ""
+    try:
+        number = int(text, 0)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 1 << 256:
+        raise BadRequest(
+            f"--key must be the market's id or token, in hex (0x…) or as a number, was {text!r}",
+            "key",
+        )
+    return f"0x{number:064x}"
 
 
 def _exchange(options: argparse.Namespace) -> str:

@@ -64,8 +64,9 @@ point. `side` is of SIDES, `kind` of KINDS; rows of kind `mark` move prices but 
 class MarketSpec:
     """What a source knows of a market before it is stored.
 
-    A market on a chain is known by (chain_id, contract), any other by its symbol. `order` says
-    how its trades are ordered: `chain` by (block, log index), `time` by microsecond and id.
+    A market on a chain is known by (chain_id, contract), any other by its symbol. `pool_fee` tells
+    pools of one pair apart, in 1/1,000,000. `order` says how its trades are ordered: `chain` by
+    (block, log index), `time` by microsecond and id.
     """
 
     symbol: str
@@ -75,6 +76,7 @@ class MarketSpec:
     contract: str = ""
     base: str = ""
     quote: str = ""
+    pool_fee: int = 0
     order: Order = "time"
     price_rule: PriceRule = "execution"
     price_decimals: int | None = None
@@ -240,8 +242,7 @@ def _column(values: pa.Array | Sequence[object], f: pa.Field) -> pa.Array:
 def _empty(f: pa.Field, rows: int) -> pa.Array:
     if f.nullable:
         return pa.nulls(rows, f.type)
-    if f.type == VOLUME:
-        return scaled([0] * rows)
-    if f.type == pa.binary(32):
-        return wide([0] * rows)
+    if f.type in (VOLUME, pa.binary(32)):
+        zeros = pa.py_buffer(bytes(rows * f.type.byte_width))
+        return pa.Array.from_buffers(f.type, rows, [None, zeros])
     return pa.repeat(pa.scalar("" if f.type == pa.string() else 0, f.type), rows)

@@ -21,7 +21,7 @@ from appliance.chain.demo_market import CHAIN_ID
 from appliance.datafeed import Datafeed
 from appliance.errors import Conflict
 from appliance.ingest import Ingest
-from appliance.model import Commit, MarketSpec, Receipt
+from appliance.model import Attached, Commit, Mark, MarketSpec, Receipt
 from appliance.status import PartState
 from appliance.store import checkpoints
 from appliance.store.catalogue import DEMO_EXCHANGE, Catalogue
@@ -129,14 +129,19 @@ class DemoSource:
         return self._store.catalogue
 
     async def _submit(
-        self, trades: pa.Table, markets: Sequence[MarketSpec], source: str
+        self,
+        trades: pa.Table,
+        markets: Sequence[MarketSpec],
+        source: str,
+        marks: tuple[Mark, ...] = (),
     ) -> Receipt:
         seeded_at = self._demo.seeded_at
         if seeded_at is not None:
             self._show()
             await self._remember(Seeding(seeded_at, done=self._demo.state == "live"))
         bulk = self._demo.state == "seeding"
-        return await self._ingest.submit(trades, markets, source, bulk=bulk)
+        attached = Attached(marks)
+        return await self._ingest.submit(trades, markets, source, bulk=bulk, attached=attached)
 
     async def _remember(self, seeding: Seeding) -> None:
         if seeding == self._remembered:

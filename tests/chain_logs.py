@@ -24,7 +24,9 @@ Q96 = 2**96
 
 
 def event_topic(preset: Preset, name: str) -> str:
-    return next(t for t, e in preset.events.items() if e.event.name == name)
+    """Return the topic0 of the event of that name, or with those types: `Sync(uint256,uint256)`."""
+    events = preset.events | preset.creations
+    return next(t for t, e in events.items() if name in {e.event.name, e.event.canonical})
 
 
 def made(
@@ -36,7 +38,7 @@ def made(
 ) -> Log:
     """Return a log of event `name` at (block, log index); a block is 12 seconds."""
     topic = event_topic(preset, name)
-    arguments = preset.events[topic].event.arguments
+    arguments = (preset.events | preset.creations)[topic].event.arguments
     assert [a.name for a in arguments] == list(values)
     indexed = [encode([a.type], [values[a.name]]).hex() for a in arguments if a.indexed]
     plain = [a for a in arguments if not a.indexed]
@@ -45,6 +47,11 @@ def made(
     time_us = (1_700_000_000 + 12 * block) * 10**6
     topics = [topic, *("0x" + word for word in indexed)]
     return Log(block, time_us, f"0x{block:064x}", index, address, topics, "0x" + data)
+
+
+def key_of(address: str) -> str:
+    """Return an address as the key of a market: 0x and 64 digits."""
+    return "0x" + "0" * 24 + address[2:]
 
 
 def swap(amount0: int, amount1: int, sqrt_price: int = Q96, at: tuple[int, int] = (100, 0)) -> Log:

@@ -20,7 +20,7 @@ from appliance.chain.demo_market import HOURLY_TRADES, MARKETS
 from appliance.chain.demo_path import excitement
 from appliance.chain.log import Logs
 from appliance.errors import Conflict, Retryable
-from appliance.model import TRADE_SCHEMA, MarketSpec
+from appliance.model import TRADE_SCHEMA, Mark, MarketSpec
 
 NOW = 1_700_000_123
 SYMBOLS = [market.symbol for market in MARKETS]
@@ -231,6 +231,7 @@ class Store:
         self.ended = asyncio.Event()
         self.after: dict[float, asyncio.Event] = {}
         self.tables: list[pa.Table] = []
+        self.marks: list[Mark] = []
         self.states: list[str] = []
         self.demo: Demo | None = None
 
@@ -249,13 +250,18 @@ class Store:
             self.after.pop(moment).set()
         await asyncio.sleep(0)
 
-    async def submit(self, trades: pa.Table, specs: Sequence[MarketSpec], source: str) -> None:
+    async def submit(
+        self, trades: pa.Table, specs: Sequence[MarketSpec], source: str, marks: tuple[Mark, ...]
+    ) -> None:
         if self.fail:
             self.fail -= 1
             raise Retryable("busy")
         assert [spec.symbol for spec in specs] == SYMBOLS
         assert source == "demo"
-        assert seconds(trades).max() <= self.now, "a trade of the future"
+        moments = [*seconds(trades), *(mark.time_us / 1e6 for mark in marks)]
+        assert max(moments) <= self.now, "a trade of the future"
+        assert all(mark.kind == "funding" for mark in marks)
+        self.marks += marks
         assert self.demo is not None
         self.states.append(self.demo.state)
         self.tables.append(trades)
@@ -398,7 +404,7 @@ async def test_a_busy_store_is_asked_again() -> None:
 
 
 async def test_a_failing_store_ends_the_run() -> None:
-    async def broken(trades: pa.Table, specs: Sequence[MarketSpec], source: str) -> None:
+    async def broken(*_: object) -> None:
         raise ValueError("no")
 
     source = Demo({"GOLD": (NOW - 100, 2_000.0)})

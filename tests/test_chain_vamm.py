@@ -83,23 +83,6 @@ def test_an_increase_counts_at_the_mark_of_its_place_not_of_its_arrival() -> Non
     assert volumes["increase"] == exact(10 * ETHER // 4)
 
 
-def test_sides_and_marks_outlive_a_restart() -> None:
-    first = vamm_decoder()
-    rows(first, opened(), mark())
-    facts = first.memory.changes()
-    assert first.memory.changes() == []
-    assert sorted(facts) == sorted(first.memory.dump())
-    second = vamm_decoder()
-    second.memory.load(facts)
-    found = rows(second, increased(), closed())
-    assert [(r["side"], r["base_volume"]) for r in found] == [
-        ("buy", exact(10 * ETHER // 4)),
-        ("sell", exact(ETHER // 3)),
-    ]
-    second.memory.forget(VAMM, "9")
-    assert rows(second, closed())[0]["side"] == ""
-
-
 def test_one_contracts_positions_are_not_anothers() -> None:
     other = "0x00000000000000000000000000000000000000bb"
     preset = built_in("vamm")

@@ -130,7 +130,7 @@ def test_a_wrong_preset_is_named(trades: Path, preset: str) -> None:
 def test_an_empty_preset_is_a_wrong_one(trades: Path) -> None:
     """As a script with an unset variable gives it."""
     words = ["import", str(trades), *RAW.split(), "--preset="]
-    with pytest.raises(ConfigError, match="preset must be one of simple-vamm"):
+    with pytest.raises(ConfigError, match="preset must be one of aerodrome, "):
         imports.run(Settings(data_dir=trades.parent), cli._parser().parse_args(words))
 
 
@@ -171,6 +171,17 @@ def test_options_of_raw_logs_are_used(raw_logs: Path) -> None:
         *(plain._market.decimals0, plain._market.decimals1, plain._market.invert),
         *(plain._market.price_rule, plain._market.spec.exchange, plain._market.spec.chain_id),
     )
+
+
+def test_a_market_inside_a_contract_is_named_by_its_key(raw_logs: Path) -> None:
+    """By its id, or by the address of its token; anything else is refused by name."""
+    words = RAW.replace("uniswap-v3", "uniswap-v4")
+    for key in ("0x" + "ab" * 20, str(int("ab" * 20, 16))):
+        rows = imports._log_rows(options(raw_logs, f"{words} --key {key}"))
+        assert isinstance(rows, LogRows)
+        assert "0x" + "0" * 24 + "ab" * 20 == rows._market.key
+    with pytest.raises(BadRequest, match="--key must be the market's id or token"):
+        imports._log_rows(options(raw_logs, f"{words} --key GOLD"))
 
 
 # -- without a server --

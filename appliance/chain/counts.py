@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from appliance.model import LOG_INDEX_BITS, Mark
+
 _EXAMPLES: Final = 5
 
 
@@ -38,6 +40,15 @@ class Counts:
         if len(self.examples) < _EXAMPLES:
             self.examples.append(example)
 
+    def add(self, other: "Counts") -> None:
+        """Add what became of other logs."""
+        self.decoded += other.decoded
+        self.ignored += other.ignored
+        self.foreign += other.foreign
+        for example in other.examples:
+            self.add_malformed(example)
+        self.malformed += other.malformed - len(other.examples)
+
 
 @dataclass(frozen=True, slots=True)
 class ChainMark:
@@ -49,3 +60,12 @@ class ChainMark:
     kind: str
     value: float
     transaction_hash: str
+
+    def stored(self, chain_id: int) -> Mark:
+        """Return the mark as the store takes it, on a chain."""
+        return Mark(
+            *(self.market, self.time_us, self.sequence, self.kind, self.value),
+            label=self.transaction_hash,
+            chain_id=chain_id,
+            block_number=self.sequence >> LOG_INDEX_BITS,
+        )

@@ -2,7 +2,7 @@
 
 In go logs of one chain, in any order, from anyone; out comes one Arrow table of TRADE_SCHEMA,
 ascending by sequence, whose `market_id` is an index into `Decoder.specs`. Promises:
-- only contracts named at the start are believed: a topic0 alone proves nothing;
+- only contracts that were named are believed: a topic0 alone proves nothing;
 - integers stay exact, prices are rounded once;
 - no log is fatal: what is not ours, not known or not well formed is counted, and the first
   malformed ones are named;
@@ -10,7 +10,7 @@ ascending by sequence, whose `market_id` is an index into `Decoder.specs`. Promi
   that a change of rule can be replayed from what is stored.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 
 from appliance.chain.counts import ChainMark, Counts, Malformed
 from appliance.chain.log import Logs
-from appliance.chain.market import ContractMarket, MarketTerms
+from appliance.chain.market import ContractMarket
 from appliance.chain.memory import Memory
 from appliance.chain.plan import Plan, Rows
 from appliance.chain.preset import Preset
-from appliance.chain.price import Problems
-from appliance.errors import ConfigError
+from appliance.chain.price import Fraction, Problems
+from appliance.chain.sites import Site, Sites
 from appliance.model import LOG_INDEX_BITS, TRADE_SCHEMA, MarketSpec
 
 
@@ -44,15 +44,6 @@ class _Group:
     market: list[int] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Site:
-    """A believed contract: its plans by topic0, its market or (where keyed) its markets."""
-
-    plans: dict[str, Plan]
-    market: int
-    keyed: dict[str, tuple[int, dict[str, Plan]]]
-
-
 class Decoder:
     """Logs of the given markets' contracts become trades.
 
@@ -61,34 +52,43 @@ class Decoder:
     """
 
     def __init__(
-        self, chain_id: int, markets: Sequence[ContractMarket], memory: Memory | None = None
+        self, chain_id: int, markets: Sequence[ContractMarket] = (), memory: Memory | None = None
     ) -> None:
-        """Compile the markets' presets.
+        """Begin with these markets, as `add` does."""
+        self.chain_id = chain_id
+        self.memory = memory if memory is not None else Memory()
+        self._sites = Sites()
+        self.add(markets)
+
+    @property
+    def specs(self) -> tuple[MarketSpec, ...]:
+        """Return the markets in the order they were added; `market_id` counts them from 0."""
+        return self._sites.specs
+
+    def add(self, markets: Iterable[ContractMarket]) -> None:
+        """Believe these markets' contracts too; what is remembered of others stays.
 
         Raises:
             ConfigError: two markets claim the same contract (and key).
         """
-        self.chain_id = chain_id
-        self.memory = memory if memory is not None else Memory()
-        self.specs: tuple[MarketSpec, ...] = tuple(m.market_spec for m in markets)
-        self._keys = [m.market_key for m in markets]
-        self._sites: dict[str, _Site] = {}
-        compiled: dict[tuple[Preset, MarketTerms], dict[str, Plan]] = {}
-        for index, market in enumerate(markets):
-            at = market.preset, market.terms
-            if at not in compiled:
-                events = market.preset.events.items()
-                compiled[at] = {t: Plan(event, market.terms) for t, event in events}
-            self._add(index, market, compiled[at])
+        self._sites.add(markets)
 
-    def _add(self, index: int, market: ContractMarket, plans: dict[str, Plan]) -> None:
-        address, key = market.address.lower(), market.key.lower()
-        site = self._sites.setdefault(address, _Site(plans, index, {}))
-        taken = key in site.keyed if key and site.keyed else site.market != index
-        if taken:
-            raise ConfigError(f"contract {address} must be given once: remove one market")
-        if key:
-            site.keyed[key] = index, plans
+    def watch(self, address: str, preset: Preset) -> None:
+        """Believe a contract that holds many markets, so that `unknown` finds them.
+
+        Raises:
+            ConfigError: the contract is known with another preset, or its preset has no keys.
+        """
+        self._sites.watch(address, preset)
+
+    def unknown(self, logs: Logs) -> list[tuple[str, str]]:
+        """Return (contract, key) of markets in these logs that nobody added.
+
+        Each comes once, in the order of the chain; contracts are believed ones, in lower case,
+        keys are 0x and 64 digits. Asked before `decode`, the markets can be added in time:
+        decoding logs a second time would find marks remembered that come after them.
+        """
+        return self._sites.unknown(logs)
 
     def decode(self, logs: Logs) -> Decoded:
         """Return what `logs` hold; the memory learns from them."""
@@ -117,19 +117,17 @@ class Decoder:
     def _routed(self, logs: Logs, counts: Counts) -> dict[Plan, _Group]:
         """Return the logs that a plan understands, by plan."""
         groups: dict[Plan, _Group] = {}
-        sites = self._sites
+        find = self._sites.find
         for row, (address, topics) in enumerate(zip(logs.address, logs.topics, strict=True)):
-            site = sites.get(address) or sites.get(address.lower())
+            site = find(address)
             if site is None:
                 counts.foreign += 1
                 continue
-            plan = site.plans.get(topics[0].lower()) if topics else None
-            market = site.market
-            if plan is not None and site.keyed:
-                market, plan = _keyed(site, plan, topics, logs.data[row])
-            if plan is None:
-                counts.ignored += 1
+            route = site.route(topics, logs.data[row])
+            if route is None:
+                _leave_out(site, logs, row, counts)
                 continue
+            market, plan = route
             group = groups.get(plan)
             if group is None:
                 group = groups[plan] = _Group()
@@ -139,28 +137,36 @@ class Decoder:
 
     def _recall(self, logs: Logs, groups: list[tuple[Plan, Rows]]) -> None:
         """Let the memory learn and answer in the order of the chain, across all events."""
-        asks_mark = any(p.recalls_mark for site in self._sites.values() for p in _plans(site))
         steps: list[tuple[int, int, int]] = []
-        told: dict[int, list[tuple[int, int] | None]] = {}
+        told: dict[int, list[Fraction | None]] = {}
         for number, (plan, rows) in enumerate(groups):
             rows.long = [None] * len(rows.log)
             rows.mark = [None] * len(rows.log)
-            if plan.tells_mark and asks_mark:
+            if plan.tells_mark and self._sites.asks_mark:
                 told[number] = plan.marks(rows)
             if number in told or plan.tells_side or plan.recalls_side or plan.recalls_mark:
-                block, index = logs.block_number, logs.log_index
+                blocks, indexes = logs.block_number, logs.log_index
                 steps += [
-                    ((block[i] << LOG_INDEX_BITS) | index[i], number, row)
+                    ((blocks[i] << LOG_INDEX_BITS) | indexes[i], number, row)
                     for row, i in enumerate(rows.log)
                 ]
-        for _, number, row in sorted(steps):
+        spots: dict[str, tuple[int, Fraction]] = {}
+        for place, number, row in sorted(steps):
             plan, rows = groups[number]
-            contract = self._keys[rows.market[row]]
+            contract = self._sites.keys[rows.market[row]]
             self._side(plan, rows, row, contract)
+            block = place >> LOG_INDEX_BITS
             if plan.recalls_mark:
-                rows.mark[row] = self.memory.mark(contract)
+                spot = spots.get(contract)
+                fresh = spot is not None and spot[0] == block
+                rows.mark[row] = spot[1] if spot and fresh else self.memory.mark(contract)
             mark = told[number][row] if number in told else None
-            if mark is not None and mark[0] > 0 and mark[1] > 0:
+            if mark is None or mark[0] <= 0 or mark[1] <= 0:
+                continue
+            if plan.form.kind == "sync":
+                spots[contract] = block, mark
+            else:
+                spots.pop(contract, None)
                 self.memory.remember_mark(contract, mark)
 
     def _side(self, plan: Plan, rows: Rows, row: int, contract: str) -> None:
@@ -176,24 +182,6 @@ class Decoder:
             self.memory.remember_side(contract, opened, long)
 
 
-def _plans(site: _Site) -> Iterator[Plan]:
-    yield from site.plans.values()
-
-
-def _keyed(site: _Site, plan: Plan, topics: Sequence[str], data: str) -> tuple[int, Plan | None]:
-    """Return the market that a log of a shared contract names, and that market's plan."""
-    if plan.market is None:
-        return site.market, None
-    word = plan.market.word
-    if word < plan.event.topics:
-        key = topics[word + 1] if len(topics) > word + 1 else ""
-    else:
-        start = 2 + 64 * (word - plan.event.topics)
-        key = "0x" + data[start : start + 64]
-    market, plans = site.keyed.get(key.lower(), (site.market, None))
-    return market, plans[plan.event.topic0] if plans is not None else None
-
-
 def _without_zeros(plan: Plan, rows: Rows, counts: Counts) -> Rows:
     """Return the rows without those that the preset skips; these are ignored."""
     if plan.form.skip_zero is None:
@@ -206,6 +194,17 @@ def _without_zeros(plan: Plan, rows: Rows, counts: Counts) -> Rows:
         {name: [column[row] for row in keep] for name, column in rows.values.items()},
         [rows.trader[row] for row in keep] if rows.trader else [],
     )
+
+
+def _leave_out(site: Site, logs: Logs, row: int, counts: Counts) -> None:
+    """Count a log that no plan reads: it is of no interest, or its market cannot be told."""
+    reason = site.problem(logs.topics[row], logs.data[row])
+    if reason:
+        where = logs.block_number[row], logs.log_index[row], logs.transaction_hash[row]
+        name = site.preset.events[logs.topics[row][0].lower()].event.name
+        counts.add_malformed(Malformed(*where, name, reason))
+    else:
+        counts.ignored += 1
 
 
 def _report(plan: Plan, logs: Logs, problems: Problems, counts: Counts) -> None:

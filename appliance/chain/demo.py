@@ -23,10 +23,10 @@ from appliance.chain.demo_market import CHAIN_ID, HOURLY_TRADES, MARKETS
 from appliance.chain.demo_path import Path, excitement, path
 from appliance.chain.log import Logs
 from appliance.errors import Conflict, Retryable
-from appliance.model import TRADE_SCHEMA, MarketSpec
+from appliance.model import TRADE_SCHEMA, Mark, MarketSpec
 
 State = Literal["seeding", "live", "stopped"]
-Submit = Callable[[pa.Table, Sequence[MarketSpec], str], Awaitable[Any]]
+Submit = Callable[[pa.Table, Sequence[MarketSpec], str, tuple[Mark, ...]], Awaitable[Any]]
 Sleep = Callable[[float], Awaitable[None]]
 LastTimes = Mapping[str, tuple[int, float]]
 Retract = Callable[[int], Awaitable[LastTimes]]
@@ -47,6 +47,7 @@ class Piece:
     """One hour of history as rows of TRADE_SCHEMA; `progress` 0 to 1 counts this piece as done."""
 
     table: pa.Table
+    marks: tuple[Mark, ...]
     specs: tuple[MarketSpec, ...]
     progress: float
 
@@ -90,10 +91,13 @@ def _piece(paths: list[Path], span: tuple[int, int], progress: float) -> Piece:
     """
     reader = decoder()
     logs = (due.log for due in Book().logs(paths, span))
-    tables = [TRADE_SCHEMA.empty_table()]
+    tables, marks = [TRADE_SCHEMA.empty_table()], list[Mark]()
     while (piece := Logs.of(islice(logs, _SLICE))).data:
-        tables.append(reader.decode(piece).trades)
-    return Piece(pa.concat_tables(tables).combine_chunks(), reader.specs, progress)
+        decoded = reader.decode(piece)
+        tables.append(decoded.trades)
+        marks += (mark.stored(CHAIN_ID) for mark in decoded.marks)
+    table = pa.concat_tables(tables).combine_chunks()
+    return Piece(table, tuple(marks), reader.specs, progress)
 
 
 def _hourly(seed: int, span: tuple[int, int], ticks: list[int]) -> list[Path]:
@@ -195,7 +199,7 @@ class Demo:
             ticks = _ticks_of(await retract(span[0]))
             self._reorgs += 1
             piece = await asyncio.to_thread(other, self._seed + self._reorgs, span, ticks)
-            await self._outbox.send(piece.table, piece.specs)
+            await self._outbox.send(piece.table, piece.specs, piece.marks)
             return span[0], end - 1
 
     async def _fill(self, outbox: "_Outbox", now: int) -> int:
@@ -220,7 +224,7 @@ class Demo:
     async def _send(self, outbox: "_Outbox", pieces: Iterator[Piece]) -> None:
         # Making a piece takes longer than the event loop may be held.
         while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-            await outbox.send(piece.table, piece.specs)
+            await outbox.send(piece.table, piece.specs, piece.marks)
             self.progress = piece.progress
 
     async def _live(self, outbox: "_Outbox", clock: Callable[[], float], cursor: int) -> None:
@@ -254,8 +258,9 @@ class Demo:
                 while at < len(due) and due[at].time <= now:
                     at += 1
                 if at > first:
-                    trades = reader.decode(Logs.of(item.log for item in due[first:at])).trades
-                    await outbox.send(trades, reader.specs)
+                    decoded = reader.decode(Logs.of(item.log for item in due[first:at]))
+                    marks = tuple(mark.stored(CHAIN_ID) for mark in decoded.marks)
+                    await outbox.send(decoded.trades, reader.specs, marks)
                 self._released = now
 
 
@@ -272,11 +277,13 @@ class _Outbox:
     submit: Submit
     sleep: Sleep
 
-    async def send(self, table: pa.Table, specs: Sequence[MarketSpec]) -> None:
+    async def send(
+        self, table: pa.Table, specs: Sequence[MarketSpec], marks: tuple[Mark, ...]
+    ) -> None:
         wait_s = 0.5
-        while table.num_rows:
+        while table.num_rows or marks:
             try:
-                await self.submit(table, specs, SOURCE)
+                await self.submit(table, specs, SOURCE, marks)
             except Retryable:
                 await self.sleep(wait_s)
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)

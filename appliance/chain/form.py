@@ -14,6 +14,14 @@ A side            { flag = "isLong", long = "buy" }   a bool; remembered under `
 `base` and `quote` are the event's volumes. A lone `base` gives quote = base × price, a lone
 `quote` gives base = quote / price; the price is the event's `execution`, else its `after`, else
 the contract's newest mark.
+
+An event's `kind` is its role:
+trade, open, close, increase, liquidation         a row with volume
+mark              a row with a price only, remembered until the next
+sync              a price that is no row, remembered for the rest of its block
+funding           a mark on the chart; `value` is the rate
+market            of a factory: makes a market, `contract` or (inside one contract) `key`
+status            of a factory: switches market `id` or `key` as `active` says
 """
 
 from typing import Literal
@@ -26,6 +34,18 @@ TradeSide = Literal["buy", "sell"]
 Scale = int | Literal["token0", "token1"]
 Terms = list[tuple[str, int]]
 """Argument names with 1 or −1 for each."""
+Kind = Literal[
+    "trade",
+    "open",
+    "close",
+    "increase",
+    "liquidation",
+    "mark",
+    "sync",
+    "funding",
+    "market",
+    "status",
+]
 
 
 class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,6 +82,11 @@ class Price(Form, frozen=True):
         return next((name for name, wanted in forms.items() if wanted == keys), "")
 
     @property
+    def word(self) -> str:
+        """Return the one argument that it is made of, empty for a ratio."""
+        return self.argument or self.sqrt_x96 or ""
+
+    @property
     def arguments(self) -> list[str]:
         """Return the names of the arguments it needs."""
         named = [self.argument, self.sqrt_x96]
@@ -84,11 +109,17 @@ class Side(Form, frozen=True):
 
 
 class EventForm(Form, frozen=True):
-    """One event of a preset: `kind` is its role, everything else says what it holds."""
+    """One event of a preset: `kind` is its role, everything else says what it holds.
+
+    Rows: `market` is the argument that names the market inside a shared contract, `skip_zero`
+    one whose zero means that nothing was traded, `liquidated` one that is zero unless the trade
+    is a liquidation. Factories: `id` is the factory's own name of a market, `registry` says that
+    keys belong to other contracts than the one that emits them.
+    """
 
     signature: str
     topic0: str
-    kind: Literal["trade", "open", "close", "increase", "liquidation", "mark", "sync", "funding"]
+    kind: Kind
     execution: Price | Literal["volumes", "remembered"] | None = None
     after: Price | Literal["volumes", "remembered"] | None = None
     base: Number | None = None
@@ -102,14 +133,34 @@ class EventForm(Form, frozen=True):
     trader: str | None = None
     market: str | None = None
     skip_zero: str | None = None
+    liquidated: str | None = None
+    contract: str | None = None
+    key: str | None = None
+    id: str | None = None
+    symbol: str | None = None
+    name: str | None = None
+    token0: str | None = None
+    token1: str | None = None
+    pool_fee: str | None = None
+    active: str | None = None
+    registry: bool = False
 
 
 class PresetForm(Form, frozen=True):
-    """A whole file."""
+    """A whole file.
+
+    `tokens` says where a market's tokens are: "pair", the contract answers token0() and
+    token1(); "key", the market's key is the address of its base token. `symbol_call` is a view
+    like "baseAsset()" that answers the market's symbol, asked of the contract or, where markets
+    have keys, of the address that is the key. `quote` is what prices are in when no token says.
+    """
 
     name: str
     price_rule: PriceRule
     event: list[EventForm]
+    tokens: Literal["", "pair", "key"] = ""
+    symbol_call: str = ""
+    quote: str = ""
 
 
 def _terms(argument: str | list[str]) -> Terms:

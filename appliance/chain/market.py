@@ -1,5 +1,6 @@
 """Contract markets: which contract is believed, and how its numbers are to be read."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -7,6 +8,7 @@ from appliance.chain.preset import Preset
 from appliance.errors import ConfigError
 from appliance.model import MarketSpec, PriceRule
 
+_KEY: Final = re.compile(r"0x[0-9a-fA-F]{64}")
 _MOST_DECIMALS: Final = 77  # 10^77 is the largest power of ten below 2^256
 
 
@@ -52,6 +54,16 @@ class ContractMarket:
                     f"contract {self.address}: {name} must be from 0 to {_MOST_DECIMALS}, "
                     f"was {value}"
                 )
+        if self.preset.keyed and not _KEY.fullmatch(self.key):
+            raise ConfigError(
+                f"contract {self.address}: key must be 0x and 64 digits, as contracts of preset "
+                f"{self.preset.name} hold many markets, was {self.key!r}"
+            )
+        if self.key and not self.preset.keyed:
+            raise ConfigError(
+                f"contract {self.address}: key must be left out with preset {self.preset.name}, "
+                f"was {self.key!r}"
+            )
         one_sided = [
             e.event.name
             for e in self.preset.events.values()

@@ -1,24 +1,17 @@
 """What a contract's earlier logs said that later ones leave out.
 
 A vAMM names the side of a position only when it opens, and an increase happens at a mark price
-that an earlier log announced. Both must outlive a restart: the store keeps `changes()` with each
-commit and gives everything back to `load` at start.
+that an earlier log announced. Nothing of this is stored apart: rows of the table `trades` tell it
+all again, by `long_of` and `mark_fraction`, after a restart or a retraction.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-
-class Remembered(NamedTuple):
-    """One fact: `position` 'mark' with value 'n/d', or a position id with 'long' or 'short'."""
-
-    contract: str
-    position: str
-    value: str
-
-
-MARK = "mark"
+from appliance.chain import price
+from appliance.chain.form import Price
+from appliance.chain.market import MarketTerms
+from appliance.chain.preset import Preset
+from appliance.chain.price import Fraction
 
 
 @dataclass(slots=True)
@@ -30,13 +23,11 @@ class Memory:
     """
 
     _long: dict[tuple[str, str], bool] = field(default_factory=dict)
-    _marks: dict[str, tuple[int, int]] = field(default_factory=dict)
-    _changed: dict[tuple[str, str], None] = field(default_factory=dict)
+    _marks: dict[str, Fraction] = field(default_factory=dict)
 
     def remember_side(self, contract: str, position: str, long: bool) -> None:
         """Keep whether the position is long."""
         self._long[contract, position] = long
-        self._changed[contract, position] = None
 
     def long(self, contract: str, position: str) -> bool | None:
         """Return whether the position is long, None when it was never seen opening."""
@@ -45,41 +36,36 @@ class Memory:
     def forget(self, contract: str, position: str) -> None:
         """Drop a position that will not be mentioned again."""
         self._long.pop((contract, position), None)
-        self._changed.pop((contract, position), None)
 
-    def remember_mark(self, contract: str, price: tuple[int, int]) -> None:
+    def remember_mark(self, contract: str, mark: Fraction) -> None:
         """Keep the contract's newest mark price."""
-        self._marks[contract] = price
-        self._changed[contract, MARK] = None
+        self._marks[contract] = mark
 
-    def mark(self, contract: str) -> tuple[int, int] | None:
+    def mark(self, contract: str) -> Fraction | None:
         """Return the contract's newest mark price, None when none was seen."""
         return self._marks.get(contract)
 
-    def dump(self) -> list[Remembered]:
-        """Return everything, for `load`."""
-        return [
-            *(self._fact(*key) for key in self._long),
-            *(self._fact(c, MARK) for c in self._marks),
-        ]
+    def clear(self) -> None:
+        """Forget everything."""
+        self._long.clear()
+        self._marks.clear()
 
-    def changes(self) -> list[Remembered]:
-        """Return what was learnt since the last call, and begin anew."""
-        changed = [self._fact(*key) for key in self._changed]
-        self._changed.clear()
-        return changed
 
-    def load(self, facts: Iterable[Remembered]) -> None:
-        """Take back what `dump` or `changes` gave; later facts win."""
-        for contract, position, value in facts:
-            if position == MARK:
-                numerator, denominator = value.split("/")
-                self._marks[contract] = int(numerator), int(denominator)
-            else:
-                self._long[contract, position] = value == "long"
+def mark_fraction(preset: Preset, terms: MarketTerms, kind: str, raw_price: int) -> Fraction | None:
+    """Return the mark price that a stored row tells, exactly as decoding it had told it.
 
-    def _fact(self, contract: str, position: str) -> Remembered:
-        if position == MARK:
-            numerator, denominator = self._marks[contract]
-            return Remembered(contract, MARK, f"{numerator}/{denominator}")
-        return Remembered(contract, position, "long" if self._long[contract, position] else "short")
+    `kind` and `raw_price` are the row's columns. None for rows that tell no mark price, which
+    are all but those of `preset.mark_kinds`.
+    """
+    if raw_price <= 0 or kind not in preset.mark_kinds:
+        return None
+    form = preset.mark_kinds[kind].form
+    if not isinstance(form.after, Price):
+        raise TypeError("a checked preset has a price here")
+    found = price.fractions(form.after, form, {form.after.word: [raw_price]}, terms, [])
+    return found[0] if found else None
+
+
+def long_of(terms: MarketTerms, side: str) -> bool | None:
+    """Return whether the position that a stored row of `preset.side_kinds` opened is long."""
+    return (side == "buy") != terms.invert if side else None

@@ -8,11 +8,11 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from appliance.chain import price, words
+from appliance.chain import abi, price, words
+from appliance.chain.event import EventPreset
 from appliance.chain.form import Number, Price
 from appliance.chain.log import Logs
 from appliance.chain.market import MarketTerms
-from appliance.chain.preset import EventPreset
 from appliance.chain.price import Fractions, Problems, Values
 from appliance.chain.signature import Argument
 from appliance.model import LOG_INDEX_BITS, TRADE_SCHEMA, scaled, trade_table, wide
@@ -47,26 +47,21 @@ class Plan:
         side = form.side
         if side is not None:
             names += [n for n in (side.flag, side.position) if n] + [n for n, _ in side.terms]
-        names += [name for name in (form.position, form.skip_zero) if name]
+        names += [name for name in (form.position, form.skip_zero, form.liquidated) if name]
         self.numeric: list[Argument] = [preset.argument(name) for name in dict.fromkeys(names)]
         self.trader = preset.argument(form.trader) if form.trader else None
         self.market = preset.argument(form.market) if form.market else None
-        self.recalls_mark = "remembered" in (form.execution, form.after) or (
-            self.is_trade and not (form.base and form.quote) and self._own_price() is None
-        )
-        self.recalls_side = side is not None and side.position is not None
-        self.tells_side = side is not None and side.flag is not None and form.position is not None
-        self.tells_mark = isinstance(form.after, Price)
-
-    def _own_price(self) -> Price | str | None:
-        return self.form.execution or self.form.after
+        self.recalls_mark = preset.recalls_mark
+        self.recalls_side = preset.recalls_side
+        self.tells_side = preset.tells_side
+        self.tells_mark = preset.tells_mark
 
     def read(self, logs: Logs, log: Sequence[int], market: Sequence[int]) -> tuple[Rows, Problems]:
         """Return the rows of well-shaped logs, and what is wrong with others by log number."""
         problems: Problems = {}
         topics, data, indexes = logs.topics, logs.data, logs.log_index
         for i in log:
-            problem = words.shape_problem(self.event, topics[i], data[i])
+            problem = self._shape_problem(topics[i], data[i])
             if problem:
                 problems[i] = problem
             elif indexes[i] >> LOG_INDEX_BITS:
@@ -89,6 +84,16 @@ class Plan:
         values = {a.name: words.integers(a, block) for a in self.numeric}
         trader = words.addresses(self.trader, block) if self.trader else []
         return Rows([i for i, _ in kept], [m for _, m in kept], values, trader), problems
+
+    def _shape_problem(self, topics: Sequence[str], data: str) -> str:
+        """Return what is wrong with a log's shape, empty when nothing is."""
+        if not self.event.dynamic:
+            return words.shape_problem(self.event, topics, data)
+        try:
+            abi.values(self.event, topics, data)
+        except ValueError as error:
+            return str(error)
+        return ""
 
     def marks(self, rows: Rows) -> Fractions:
         """Return the mark price that each row tells."""
@@ -121,7 +126,7 @@ class Plan:
         chosen = "execution_price" if self.terms.price_rule == "execution" else "mark_price"
         if chosen in columns:
             columns["price"] = columns[chosen]
-        columns["kind"] = pa.repeat(pa.scalar(self.form.kind), count)
+        columns["kind"] = self._kinds(rows, count)
         columns["raw_price"] = wide(self._raw_price(rows, count))
         if self.is_trade:
             columns |= self._volumes(rows, execution or after or rows.mark, problems)
@@ -131,6 +136,12 @@ class Plan:
             table = table.filter(pa.array([row not in problems for row in range(count)]))
         return table, problems
 
+    def _kinds(self, rows: Rows, count: int) -> pa.Array:
+        if self.form.liquidated is None:
+            return pa.repeat(pa.scalar(self.form.kind), count)
+        flags = rows.values[self.form.liquidated]
+        return pa.array(["liquidation" if flag else self.form.kind for flag in flags], pa.string())
+
     def _numbers(self) -> tuple[Number | None, Number | None]:
         """Return base and quote as the market sees them."""
         base, quote = self.form.base, self.form.quote
@@ -138,22 +149,23 @@ class Plan:
 
     def _volumes(self, rows: Rows, prices: Fractions, problems: Problems) -> dict[str, pa.Array]:
         """Return exact volumes; one that the event does not tell follows from the price."""
-        numbers = dict(zip(("base", "quote"), self._numbers(), strict=True))
         raw: dict[str, list[int]] = {}
-        volumes: dict[str, list[int]] = {}
-        for key, number in numbers.items():
+        digits: dict[str, int] = {}
+        for key, number in zip(("base", "quote"), self._numbers(), strict=True):
             if number is not None:
                 raw[key] = [abs(v) for v in price.total(number.terms, rows.values)]
-                volumes[key] = price.rescale(raw[key], price.exponent(number.scale, self.terms))
-        if "base" not in volumes:
-            volumes["base"] = price.at_price(volumes["quote"], prices, False, problems)
-        if "quote" not in volumes:
-            volumes["quote"] = price.at_price(volumes["base"], prices, True, problems)
+                digits[key] = price.exponent(number.scale, self.terms)
+        volumes = {key: price.rescale(column, digits[key]) for key, column in raw.items()}
+        for key, other in (("base", "quote"), ("quote", "base")):
+            if key not in raw:
+                times = key == "quote"
+                volumes[key] = price.at_price(raw[other], digits[other], prices, times, problems)
         columns = {
             f"{key}_volume": scaled(price.limited(column, f"{key} volume", problems))
             for key, column in volumes.items()
         }
-        return columns | {"raw_size": wide(raw.get("base") or raw["quote"])}
+        size = raw.get("base") or raw["quote"]
+        return columns | {"raw_size": wide(price.words(size, problems))}
 
     def _facts(self, rows: Rows, problems: Problems) -> dict[str, Any]:
         """Return everything about a trade that is neither price nor volume."""

@@ -16,6 +16,7 @@ Fraction = tuple[int, int]
 Fractions = list[Fraction | None]
 Problems = dict[int, str]
 _Q192: Final = 2**192
+_WORD: Final = 2**256
 
 
 def total(terms: Terms, values: Values) -> list[int]:
@@ -51,6 +52,16 @@ def limited(column: list[int], key: str, problems: Problems) -> list[int]:
         if abs(value) >= VOLUME_LIMIT:
             problems.setdefault(row, f"{key} must be below 10^20, was about {value / 10**18:.3g}")
     return [v if abs(v) < VOLUME_LIMIT else 0 for v in column]
+
+
+def words(column: list[int], problems: Problems) -> list[int]:
+    """Return the column with what does not fit an unsigned word named in `problems`, and 0."""
+    if not column or max(column) < _WORD:
+        return column
+    for row, value in enumerate(column):
+        if value >= _WORD:
+            problems.setdefault(row, f"size must be below 2^256, was about {float(value):.3g}")
+    return [v if v < _WORD else 0 for v in column]
 
 
 def fractions(
@@ -108,16 +119,24 @@ def floats(prices: Fractions | None, key: str, problems: Problems) -> list[float
 
 
 def at_price(
-    column: Sequence[int], prices: Sequence[Fraction | None], times: bool, problems: Problems
+    column: Sequence[int],
+    digits: int,
+    prices: Sequence[Fraction | None],
+    times: bool,
+    problems: Problems,
 ) -> list[int]:
-    """Return scaled volumes × price (`times`) or / price, cut toward zero."""
+    """Return numbers with `digits` after the point × price (`times`) or / price, as 10^-18.
+
+    They are cut toward zero once, at the end.
+    """
+    up, down = 10 ** max(0, DECIMALS - digits), 10 ** max(0, digits - DECIMALS)
     converted: list[int] = []
-    for row, (volume, price) in enumerate(zip(column, prices, strict=True)):
+    for row, (number, price) in enumerate(zip(column, prices, strict=True)):
         if price is None or price[0] <= 0 or price[1] <= 0:
             problems.setdefault(row, "the contract's mark price must be known from an earlier log")
             converted.append(0)
         elif times:
-            converted.append(volume * price[0] // price[1])
+            converted.append(number * up * price[0] // (down * price[1]))
         else:
-            converted.append(volume * price[1] // price[0])
+            converted.append(number * up * price[1] // (down * price[0]))
     return converted

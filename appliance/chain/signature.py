@@ -12,13 +12,11 @@ from typing import Final
 
 from eth_hash.auto import keccak
 
+from appliance.chain import types
 from appliance.errors import ConfigError
 
-_SIGNATURE: Final = re.compile(r"([A-Za-z_$][\w$]*)\s*\(([^()]*)\)")
-_NUMBER: Final = re.compile(r"(u?)int(\d+)")
-_BYTES: Final = re.compile(r"bytes([1-9]|[12]\d|3[0-2])")
-_DYNAMIC: Final = re.compile(r"string|bytes|.+\[\]")
-_ALIASES: Final = {"uint": "uint256", "int": "int256"}
+_SIGNATURE: Final = re.compile(r"([A-Za-z_$][\w$]*)\s*\((.*)\)", re.DOTALL)
+_ARGUMENT: Final = re.compile(r"(.+?)(\s+indexed)?\s+([A-Za-z_$][\w$]*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class Argument:
     @property
     def bits(self) -> int:
         """Return the width of a number, 0 for every other type."""
-        match = _NUMBER.fullmatch(self.type)
+        match = types.NUMBER.fullmatch(self.type)
         return int(match[2]) if match else 0
 
     @property
@@ -42,9 +40,9 @@ class Argument:
         return self.type.startswith("int")
 
     @property
-    def dynamic(self) -> bool:
-        """Return whether the word is only an offset (or, indexed, a hash) of the value."""
-        return _DYNAMIC.fullmatch(self.type) is not None
+    def hashed(self) -> bool:
+        """Return whether the topic holds only the hash of the value."""
+        return self.indexed and (types.is_composite(self.type) or types.is_dynamic(self.type))
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class Event:
     @cached_property
     def dynamic(self) -> bool:
         """Return whether the data may be longer than its head."""
-        return any(a.dynamic and not a.indexed for a in self.arguments)
+        return any(types.is_dynamic(a.type) and not a.indexed for a in self.arguments)
 
     def argument(self, name: str) -> Argument | None:
         """Return the argument called `name`, None when there is none."""
@@ -85,42 +83,24 @@ def parse(text: str) -> Event:
     match = _SIGNATURE.fullmatch(text.strip().removeprefix("event ").removesuffix(";").strip())
     if match is None:
         raise ConfigError(f"signature must look like Name(type [indexed] name, …), was {text!r}")
-    declared = [_declared(part) for part in match[2].split(",")] if match[2].strip() else []
+    declared = [_declared(part) for part in types.split(match[2])]
     topics = sum(indexed for _, indexed, _ in declared)
     if topics > 3:
         raise ConfigError(f"signature must have at most 3 indexed arguments, had {topics}")
     names = [name for _, _, name in declared]
     if len(set(names)) < len(names):
         raise ConfigError(f"signature must name each argument once, was {text!r}")
-    words = {True: iter(range(topics)), False: iter(range(topics, len(declared)))}
-    arguments = tuple(Argument(name, kind, i, next(words[i])) for kind, i, name in declared)
-    return Event(match[1], arguments, topics, len(declared) - topics)
+    arguments, topic, word = [], 0, topics
+    for kind, indexed, name in declared:
+        arguments.append(Argument(name, kind, indexed, topic if indexed else word))
+        topic += indexed
+        word += 0 if indexed else types.head_words(kind)
+    return Event(match[1], tuple(arguments), topics, word - topics)
 
 
 def _declared(part: str) -> tuple[str, bool, str]:
     """Return type, indexed and name of one argument as written."""
-    match part.split():
-        case [kind, "indexed", name]:
-            indexed = True
-        case [kind, name] if name != "indexed":
-            indexed = False
-        case _:
-            raise ConfigError(f"argument must be `type [indexed] name`, was {part.strip()!r}")
-    return _type(kind), indexed, name
-
-
-def _type(text: str) -> str:
-    """Return the canonical name of a type that fills one word."""
-    kind = _ALIASES.get(text, text)
-    number = _NUMBER.fullmatch(kind)
-    known = (
-        kind in {"address", "bool"}
-        or (number is not None and int(number[2]) in range(8, 257, 8))
-        or _BYTES.fullmatch(kind) is not None
-        or _DYNAMIC.fullmatch(kind) is not None
-    )
-    if not known:
-        raise ConfigError(
-            f"type must be bool, address, string, bytes, (u)intN, bytesN or T[], was {text!r}"
-        )
-    return kind
+    match = _ARGUMENT.fullmatch(part.strip())
+    if match is None or match[3] == "indexed":
+        raise ConfigError(f"argument must be `type [indexed] name`, was {part.strip()!r}")
+    return types.canonical(match[1]), match[2] is not None, match[3]

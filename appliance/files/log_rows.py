@@ -29,17 +29,9 @@ class LogRows:
             self._given = "" if has_address else self._address
             self._found = find_columns(columns, self._given)
         decoded = self._decoder.decode(Logs.of(logs(piece, self._found, self._given)))
-        self._add(decoded.counts)
+        self._counts.add(decoded.counts)
         self._funding += len(decoded.marks)
         return decoded.trades, self._decoder.specs
-
-    def _add(self, counts: Counts) -> None:
-        self._counts.decoded += counts.decoded
-        self._counts.ignored += counts.ignored
-        self._counts.foreign += counts.foreign
-        for example in counts.examples:
-            self._counts.add_malformed(example)
-        self._counts.malformed += counts.malformed - len(counts.examples)
 
     def remarks(self) -> list[str]:
         """Return how many logs were no trades, and the first malformed ones."""
