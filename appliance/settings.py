@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from appliance import settings_shown as shown
 from appliance import settings_values as values
 from appliance.errors import ConfigError
 from appliance.interval import parse
-from appliance.settings_names import FORBIDDEN, SECRETS, UNUSED, older_spellings, overruled
+from appliance.settings_names import ALIASES, FORBIDDEN, UNUSED, overruled
+from appliance.settings_shown import Redaction
+from appliance.settings_source import variables
 from appliance.settings_values import SCOPES, ApiKey, Parser, Scope
 
 __all__ = ["SCOPES", "ApiKey", "Scope", "Settings"]
@@ -37,9 +40,18 @@ These names are recognized and have no effect; each one that is set is answered 
 
 
 def setting(
-    name: str, default: Any, help: str, parse: Parser = str, *, secret: bool = False, flag: str = ""
+    name: str,
+    default: Any,
+    help: str,
+    parse: Parser = str,
+    *,
+    secret: Redaction | None = None,
+    flag: str = "",
 ) -> Any:
-    """Declare one row of the table; `flag` is its command-line spelling, if it has one."""
+    """Declare one row of the table.
+
+    `secret` returns what may be shown of a secret; `flag` is the command-line spelling.
+    """
     row = {"name": name, "help": help, "parse": parse, "secret": secret, "flag": flag}
     return dataclasses.field(default=default, metadata=row)
 
@@ -75,7 +87,7 @@ class Settings:
         "The store: chdb:///path, or clickhouse://user:password@host:8443/database. "
         "Default: in DATA_DIR.",
         values.store_url,
-        secret=True,
+        secret=shown.without_password,
     )
     cache_url: str = setting(
         "CACHE_URL",
@@ -83,7 +95,7 @@ class Settings:
         "The cache: disk:///path or memory://. Default: in DATA_DIR. Read from the version "
         "that caches answers on.",
         values.cache_url,
-        secret=True,  # people paste redis://:password@host here, which is refused
+        secret=shown.without_password,  # people paste redis://:password@host here: refused
     )
     demo: Demo = setting(
         "DEMO",
@@ -99,7 +111,7 @@ class Settings:
         "Keys for the writing routes: key[:read|write|admin],… (default write). None: those "
         "routes are closed.",
         values.api_keys,
-        secret=True,
+        secret=shown.number_only,
     )
     api_key_header: str = setting(
         "API_KEY_HEADER", "X-API-Key", "Header that carries a key.", values.header
@@ -207,6 +219,75 @@ class Settings:
         "Folder of the backups, of this appliance alone. Default: backups in DATA_DIR.",
         lambda text: str(values.directory(text)),
     )
+    rpc_url: tuple[str, ...] = setting(
+        "RPC_URL",
+        (),
+        "Nodes of the chain to follow, a comma list of http:// or https:// addresses; the best "
+        "one is asked, the others stand in for it.",
+        values.rpc_urls,
+        secret=shown.hosts_only,
+    )
+    ws_rpc_url: str = setting(
+        "WS_RPC_URL",
+        "",
+        "A node's ws:// or wss:// address that announces new blocks, so that they are read at "
+        "once. Default: RPC_URL is asked regularly.",
+        values.ws_url,
+        secret=shown.host_only,
+    )
+    contract_address: tuple[str, ...] = setting(
+        "CONTRACT_ADDRESS", (), "Contracts to follow, a comma list.", values.addresses
+    )
+    preset: str = setting(
+        "PRESET",
+        "vamm",
+        "What the contracts emit: a preset of ours, or one of EVENTS_FILE.",
+        values.preset,
+    )
+    factory_address: tuple[str, ...] = setting(
+        "FACTORY_ADDRESS",
+        (),
+        "Factories whose markets are found and followed, a comma list.",
+        values.addresses,
+    )
+    start_block: int | None = setting(
+        "START_BLOCK",
+        None,
+        "First block to read. Default: the one in which the first contract was made.",
+        values.integer(0, values.HIGHEST_BLOCK),
+    )
+    confirmation_blocks: int | None = setting(
+        "CONFIRMATION_BLOCKS",
+        None,
+        "Blocks after which trades are final; they show at once. Default: what suits the chain.",
+        values.integer(0, values.MOST_CONFIRMATIONS),
+    )
+    markets_file: str = setting(
+        "MARKETS_FILE",
+        "",
+        "A TOML file of [[chain]] and [[chain.contract]] tables, for several chains; instead of "
+        "RPC_URL and its kin.",
+        values.file,
+    )
+    events_file: tuple[str, ...] = setting(
+        "EVENTS_FILE", (), "TOML files with presets of your own, a comma list.", values.files
+    )
+    rpc_timeout_ms: int = setting(
+        "RPC_TIMEOUT", 30_000, "Milliseconds a node may take.", values.integer(100, 600_000)
+    )
+    rpc_max_retries: int = setting(
+        "RPC_MAX_RETRIES",
+        3,
+        "How often all nodes are asked again before a request counts as failed.",
+        values.integer(0, 100),
+    )
+    webhook_secret: str = setting(
+        "WEBHOOK_SECRET",
+        "",
+        "Key with which senders sign POST /api/webhooks. None: those routes are closed.",
+        values.webhook_secret,
+        secret=shown.presence_only,
+    )
     log_level: str = setting(
         "LOG_LEVEL",
         "info",
@@ -215,7 +296,11 @@ class Settings:
     )
     log_format: str = setting("LOG_FORMAT", "text", "text or json.", values.choice("text", "json"))
     access_log: bool = setting("ACCESS_LOG", False, "One line for every request.", values.switch)
-    chain_configured: bool = dataclasses.field(default=False, metadata={})
+
+    @property
+    def chain_configured(self) -> bool:
+        """Return whether there is a chain to follow."""
+        return bool(self.rpc_url or self.markets_file)
 
     @property
     def candles_days(self) -> dict[int, int]:
@@ -252,58 +337,25 @@ def read(
 
     `flags` maps names of settings to text. Raises ConfigError for a wrong value.
     """
-    source = _with_files(os.environ if environment is None else environment)
-    source = older_spellings(source) | source
-    refuse_forbidden(source)
+    secrets = [row.metadata["name"] for row in table() if row.metadata["secret"]]
+    source = variables(os.environ if environment is None else environment, secrets)
     found: dict[str, Any] = {}
     for row in table():
-        text = (flags or {}).get(row.metadata["name"], source.get(row.metadata["name"]))
-        if text is not None:
-            found[row.name] = _parsed(row, text)
-    return Settings(**found, chain_configured="RPC_URL" in source)
+        name = row.metadata["name"]
+        if name in (flags or {}):
+            found[row.name] = _parsed(row, name, (flags or {})[name])
+        elif spelled := next((n for n in (name, ALIASES.get(name)) if n in source), None):
+            found[row.name] = _parsed(row, spelled, source[spelled])
+    return Settings(**found)
 
 
-def _with_files(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that are not empty, and secrets from the files NAME_FILE names."""
-    source = {name: text for name, text in environment.items() if text}
-    rows = (row.metadata["name"] for row in table() if row.metadata["secret"])
-    for name in (*rows, *SECRETS):
-        path = source.get(f"{name}_FILE")
-        if path is not None and name in source:
-            raise ConfigError(
-                f"{name} must be given once, was given also as {name}_FILE: unset one"
-            )
-        if path is not None:
-            source[name] = _secret(name, path)
-    return source
-
-
-def _secret(name: str, path: str) -> str:
-    try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:  # also bytes that are no text
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"  # never what was read
-        raise ConfigError(
-            f"{name}_FILE must name a readable file, was {path!r}: {reason}"
-        ) from None
-    if not text:
-        raise ConfigError(f"{name}_FILE must name a file that holds the value, {path!r} is empty")
-    return text
-
-
-def _parsed(row: dataclasses.Field[Any], text: str) -> Any:
+def _parsed(row: dataclasses.Field[Any], name: str, text: str) -> Any:
+    """Return the value of `text`, which was given under `name`."""
     try:
         return row.metadata["parse"](text.strip())
     except ValueError as error:
-        shown = "(not shown)" if row.metadata["secret"] else repr(text)
-        raise ConfigError(f"{row.metadata['name']} must be {error}, was {shown}") from None
-
-
-def refuse_forbidden(source: Mapping[str, str]) -> None:
-    """Raise ConfigError for names whose silent absence would be dangerous."""
-    for name, reason in FORBIDDEN.items():
-        if source.get(name) or source.get(f"{name}_FILE"):
-            raise ConfigError(f"{name}: {reason}")
+        was = "(not shown)" if row.metadata["secret"] else repr(text)
+        raise ConfigError(f"{name} must be {error}, was {was}") from None
 
 
 def notices(environment: Mapping[str, str]) -> list[str]:
@@ -324,19 +376,8 @@ def redacted(settings: Settings) -> list[tuple[str, str, str]]:
 def _shown(row: dataclasses.Field[Any], settings: Settings) -> str:
     value = getattr(settings, row.name)
     if row.metadata["secret"] and value:
-        return _without_password(value) if isinstance(value, str) else f"({len(value)} set)"
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _without_password(url: str) -> str:
-    """Return `url` without what may be secret: the password, and options, which may hold keys."""
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    name, colon, _ = user.partition(":")
-    query = "?***" if parts.query else ""
-    return f"{parts.scheme}://{name}{colon and ':***'}{at}{host}{parts.path}{query}"
+        return str(row.metadata["secret"](value))
+    return shown.plain(value)
 
 
 def document() -> str:
@@ -344,9 +385,10 @@ def document() -> str:
     default, pipe = Settings(), r"\|"  # a bare one would end the cell
     lines = [_HEAD, "| Name | Default | Flag | Meaning |", "|---|---|---|---|"]
     for row, (name, value, help_text) in zip(table(), redacted(default), strict=True):
-        secret = f" Secret; also as `{name}_FILE`." if row.metadata["secret"] else ""
-        shown, flag = (f"`{text}`" if text else "" for text in (value, row.metadata["flag"]))
-        lines.append(f"| `{name}` | {shown} | {flag} | {help_text.replace('|', pipe)}{secret} |")
+        more = f" Also as `{ALIASES[name]}`." if name in ALIASES else ""
+        more += f" Secret; also as `{name}_FILE`." if row.metadata["secret"] else ""
+        cells = (f"`{text}`" if text else "" for text in (value, row.metadata["flag"]))
+        lines.append(f"| `{name}` | {' | '.join(cells)} | {help_text.replace('|', pipe)}{more} |")
     lines += [_OLDER, "| Name | What happens |", "|---|---|"]
     lines += [f"| `{name}` | stops the start: {text} |" for name, text in FORBIDDEN.items()]
     lines += [f"| `{name}` | {UNUSED[name]} |" for name in sorted(UNUSED)]

@@ -11,7 +11,6 @@ from urllib.parse import quote, urlsplit
 from appliance.errors import ConfigError
 from appliance.settings_values import switch
 
-_FOLLOWER = "not used yet; this version takes trades by `appliance import` and POST /api/trades"
 _BATCHES = "not used; writes commit in groups"
 _CACHE = "not used yet; answers are not cached in this version"
 _PUSHER = "not used; the appliance has its own WebSocket at /ws"
@@ -32,12 +31,8 @@ def _all(reason: str, names: str) -> dict[str, str]:
 
 
 UNUSED: Final[dict[str, str]] = {
-    **_all(
-        _FOLLOWER,
-        "RPC_URL WS_RPC_URL CONTRACT_ADDRESS FACTORY_ADDRESS VAMM_FACTORY_ADDRESS PRESET "
-        "START_BLOCK CONFIRMATION_BLOCKS EVENT_CONFIRMATION_BLOCKS MARKETS_FILE EVENTS_FILE "
-        "RPC_TIMEOUT RPC_MAX_RETRIES EVENT_BATCH_SIZE EVENT_PROCESSING_INTERVAL WEBHOOK_SECRET",
-    ),
+    "EVENT_BATCH_SIZE": "not used; requests grow and shrink with what the node allows",
+    "EVENT_PROCESSING_INTERVAL": "not used; blocks are read as the chain makes them",
     **_all(
         _BATCHES,
         "CLICKHOUSE_BATCH_SIZE CLICKHOUSE_FLUSH_INTERVAL CLICKHOUSE_ASYNC_INSERT "
@@ -104,7 +99,12 @@ UNUSED: Final[dict[str, str]] = {
     ),
 }
 
-SECRETS: Final = ("CLICKHOUSE_PASSWORD", "RPC_URL")
+ALIASES: Final = {
+    "FACTORY_ADDRESS": "VAMM_FACTORY_ADDRESS",
+    "CONFIRMATION_BLOCKS": "EVENT_CONFIRMATION_BLOCKS",
+}
+"""Settings with a second name, which is read where the first is not set."""
+SECRETS: Final = ("CLICKHOUSE_PASSWORD",)
 """Names without a row of their own whose value may come from a file, too."""
 _CLICKHOUSE: Final = "HOST USER PASSWORD DATABASE SECURE".split()
 
@@ -150,11 +150,16 @@ def _secure(text: str) -> bool:
 
 
 def overruled(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return why the CLICKHOUSE_* variables have no effect, where they have none."""
+    """Return why older spellings have no effect, where they have none."""
+    reasons = {
+        alias: f"not used; {name} is set"
+        for name, alias in ALIASES.items()
+        if environment.get(name)
+    }
     if environment.get("STORE_URL") or environment.get("STORE_URL_FILE"):
         reason = "not used; STORE_URL is set"
     elif not environment.get("CLICKHOUSE_HOST"):
         reason = "not used without CLICKHOUSE_HOST; set STORE_URL"
     else:
-        return {}
-    return {f"CLICKHOUSE_{name}": reason for name in _CLICKHOUSE}
+        return reasons
+    return reasons | {f"CLICKHOUSE_{name}": reason for name in _CLICKHOUSE}

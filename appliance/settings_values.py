@@ -1,7 +1,7 @@
 """What a setting's text means, and what is said when it means nothing.
 
 Each parser takes the text and returns the value. A ValueError says what the text must be, and
-never repeats the text: it may be a secret.
+never repeats the text where it may be a secret.
 """
 
 import re
@@ -23,6 +23,11 @@ _KEPT: Final = re.compile(r"(?:1s|1m|5m|15m|1h|4h)=[1-9][0-9]{0,4}d")
 _HOST: Final = re.compile(r"[A-Za-z0-9.:_-]+")
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]+")
 _KEY: Final = re.compile(r"[!-~]+")  # what a header can carry
+HIGHEST_BLOCK: Final = 2**44 - 1
+"""A trade's sequence has 44 bits for its block."""
+MOST_CONFIRMATIONS: Final = 100_000
+_PRESET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ADDRESS: Final = re.compile(r"0[xX][0-9a-fA-F]{40}")
 _ORIGIN: Final = re.compile(r"https?://[^/\s?#@]+", re.IGNORECASE)
 _RESOLUTION: Final = re.compile(r"[1-9][0-9]{0,3}[SDWM]?|[DWM]")
 _STORE: Final = "chdb:///path or clickhouse://user:password@host:8443/database"
@@ -187,3 +192,103 @@ def resolutions(text: str) -> tuple[str, ...]:
     if not found or not all(_RESOLUTION.fullmatch(r) for r in found):
         raise ValueError("a comma list of minutes like 1,5,60, or like 1S,1D,1W,1M")
     return found
+
+
+def rpc_urls(text: str) -> tuple[str, ...]:
+    """Return addresses of nodes."""
+    found = _words(text)
+    if not found or not all(_is_url(word, "http", "https") for word in found):
+        raise ValueError("a comma list of addresses like https://node.example/key")
+    if len(set(found)) < len(found):
+        raise ValueError("a comma list in which each address appears once")
+    return found
+
+
+def ws_url(text: str) -> str:
+    """Return the address at which a node announces its blocks."""
+    if not _is_url(text, "ws", "wss"):
+        raise ValueError("an address like wss://node.example/key")
+    return text
+
+
+def _is_url(text: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        whole = bool(parts.hostname) and parts.port != 0  # reading the port checks it
+    except ValueError:
+        return False
+    return whole and parts.scheme in schemes and not any(c.isspace() for c in text)
+
+
+def address(text: str) -> str:
+    """Return an address in lower case; digits of mixed case are its checksum (EIP-55)."""
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError("an address of 0x and 40 hexadecimal digits")
+    lower, digits = text.lower(), text[2:]
+    if digits not in (digits.lower(), digits.upper()) and digits != _checksummed(lower):
+        raise ValueError(
+            f"an address without a typing error: the checksum in the case of {text} is wrong; "
+            "copy it again, or write it in lower case"
+        )
+    return lower
+
+
+def _checksummed(lower: str) -> str:
+    """Return the digits of an address with their checksum: upper case where the hash is 8 or up."""
+    from eth_hash.auto import keccak  # 20 ms that most starts do without
+
+    digits = lower[2:]
+    pairs = zip(digits, keccak(digits.encode()).hex(), strict=False)
+    return "".join(digit.upper() if mark >= "8" else digit for digit, mark in pairs)
+
+
+def addresses(text: str) -> tuple[str, ...]:
+    """Return addresses in lower case."""
+    found: dict[str, None] = {}
+    for word in _words(text):
+        lower = address(word)
+        if lower in found:
+            raise ValueError(
+                f"a comma list in which each address appears once, {word} is there twice"
+            )
+        found[lower] = None
+    if not found:
+        raise ValueError("a comma list of addresses of 0x and 40 hexadecimal digits")
+    return tuple(found)
+
+
+def preset(text: str) -> str:
+    """Return a preset's name."""
+    if not _PRESET.fullmatch(text):
+        raise ValueError("a preset's name of letters, digits, . _ and -, like uniswap-v3")
+    return text
+
+
+def file(text: str) -> str:
+    """Return the path of a file that exists."""
+    try:
+        path = Path(text).expanduser()
+        fits = path.is_file()
+    except (OSError, RuntimeError, ValueError):  # no such name can be, or no such user
+        fits = False
+    if not fits:
+        raise ValueError("the path of a readable file")
+    return str(path)
+
+
+def files(text: str) -> tuple[str, ...]:
+    """Return paths of files that exist."""
+    try:
+        found = tuple(file(word) for word in _words(text))
+    except ValueError:
+        raise ValueError("a comma list of paths of readable files") from None
+    if not found or len(set(found)) < len(found):
+        raise ValueError("a comma list of paths of readable files, each once")
+    return found
+
+
+def webhook_secret(text: str) -> str:
+    """Return the key that signs webhooks."""
+    if len(text) < SHORTEST_KEY or not _KEY.fullmatch(text):
+        raise ValueError(f"a key of at least {SHORTEST_KEY} letters, digits or signs")
+    return text

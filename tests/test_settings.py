@@ -8,10 +8,13 @@ import pytest
 from appliance import settings
 from appliance.errors import ConfigError
 from appliance.settings import ApiKey, Settings
-from appliance.settings_names import FORBIDDEN, UNUSED
+from appliance.settings_names import ALIASES, FORBIDDEN, UNUSED
 
 KEY = "correct-horse"
 PASSWORD = "hunter2hunter2"
+VITALIK = "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"
+"""An address with its checksum."""
+OTHER = "0x00000000000000000000000000000000000000aa"
 
 ORIGINAL_NAMES = """
 CLICKHOUSE_HOST CLICKHOUSE_USER CLICKHOUSE_PASSWORD CLICKHOUSE_DATABASE CLICKHOUSE_SECURE
@@ -109,6 +112,28 @@ WRONG = [
     ("BACKUP_INTERVAL", "59", "a whole number from 60 to 31,536,000"),
     ("BACKUP_RETENTION_DAYS", "0", "a whole number from 1 to 36,500"),
     ("BACKUP_DIR", "/dev/null", "the path of a directory"),
+    ("CONTRACT_ADDRESS", "0x_your_address", "an address of 0x and 40 hexadecimal digits"),
+    ("CONTRACT_ADDRESS", f"{OTHER},{OTHER}0", "an address of 0x and 40 hexadecimal digits"),
+    ("CONTRACT_ADDRESS", f"{OTHER}, {OTHER.upper()}", "each address appears once"),
+    ("CONTRACT_ADDRESS", ",", "a comma list of addresses"),
+    ("CONTRACT_ADDRESS", f"{OTHER},{VITALIK[:-1]}6", "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96046"),
+    ("FACTORY_ADDRESS", VITALIK.replace("d8dA", "D8dA"), "checksum in the case of 0xD8dA"),
+    ("VAMM_FACTORY_ADDRESS", "0x_your_vamm_factory_address", "an address of 0x and 40"),
+    ("PRESET", "uni swap", "a preset's name"),
+    ("PRESET", "../vamm", "a preset's name"),
+    ("START_BLOCK", "latest", "a whole number from 0 to 17,592,186,044,415"),
+    ("START_BLOCK", "0x10", "a whole number"),
+    ("CONFIRMATION_BLOCKS", "-1", "a whole number from 0 to 100,000"),
+    ("EVENT_CONFIRMATION_BLOCKS", "three", "a whole number from 0 to 100,000"),
+    ("MARKETS_FILE", "/no/such/file", "the path of a readable file"),
+    ("MARKETS_FILE", "/dev", "the path of a readable file"),
+    ("MARKETS_FILE", "x" * 5_000, "the path of a readable file"),
+    ("MARKETS_FILE", "~no-such-user/x", "the path of a readable file"),
+    ("EVENTS_FILE", f"{__file__},/no/such/file", "a comma list of paths of readable files"),
+    ("EVENTS_FILE", f"{__file__},{__file__}", "each once"),
+    ("EVENTS_FILE", ",", "a comma list of paths"),
+    ("RPC_TIMEOUT", "30s", "a whole number from 100 to 600,000"),
+    ("RPC_MAX_RETRIES", "101", "a whole number from 0 to 100"),
     ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
     ("LOG_FORMAT", "xml", "one of text, json"),
 ]
@@ -142,6 +167,17 @@ def test_a_wrong_value_is_named_with_its_cure(name: str, text: str, rule: str) -
         ("API_KEYS", f"{PASSWORD} {PASSWORD}"),
         ("API_KEYS", f"{PASSWORD}ß"),
         ("API_KEYS", f"{PASSWORD}:read,{PASSWORD}:admin"),
+        ("RPC_URL", f"wss://node.example/{PASSWORD}"),
+        ("RPC_URL", f"node.example/{PASSWORD}"),
+        ("RPC_URL", f"https:///{PASSWORD}"),
+        ("RPC_URL", f"https://node.example:x/{PASSWORD}"),
+        ("RPC_URL", f"https://node.example/{PASSWORD} https://b.example"),
+        ("RPC_URL", f"https://a/{PASSWORD},https://a/{PASSWORD}"),
+        ("RPC_URL", f"https://a℀/{PASSWORD}"),
+        ("RPC_URL", ","),
+        ("WS_RPC_URL", f"https://node.example/{PASSWORD}"),
+        ("WEBHOOK_SECRET", PASSWORD[:7]),
+        ("WEBHOOK_SECRET", f"{PASSWORD} {PASSWORD}"),
         ("CLICKHOUSE_HOST", f"https://u:{PASSWORD}@host:8443"),
         ("CLICKHOUSE_HOST", f"https://u:{PASSWORD}#@host:8443"),
     ],
@@ -172,6 +208,52 @@ def test_values_are_read() -> None:
     assert keys == found.api_keys
     assert ("https://app.example", "http://localhost:3000") == found.cors_origins
     assert ("DENY", Path.home()) == (found.frame_options, found.data_dir)
+
+
+def test_chain_values_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "presets.toml"
+    file.touch()
+    found = read(
+        RPC_URL=" https://a.example/key , http://localhost:8545",
+        WS_RPC_URL="wss://a.example/key",
+        CONTRACT_ADDRESS=f"{VITALIK}, 0X{OTHER[2:].upper()}",
+        PRESET="uniswap-v3",
+        START_BLOCK="0",
+        CONFIRMATION_BLOCKS="12",
+        EVENTS_FILE=str(file),
+        RPC_TIMEOUT="5000",
+        RPC_MAX_RETRIES="0",
+        WEBHOOK_SECRET="whsec_0123456789",
+    )
+    assert ("https://a.example/key", "http://localhost:8545") == found.rpc_url
+    assert ("wss://a.example/key", "uniswap-v3", 0, 12, (str(file),), 5_000, 0) == (
+        *(found.ws_rpc_url, found.preset, found.start_block, found.confirmation_blocks),
+        *(found.events_file, found.rpc_timeout_ms, found.rpc_max_retries),
+    )
+    assert (VITALIK.lower(), OTHER) == found.contract_address
+    assert "whsec_0123456789" == found.webhook_secret
+
+
+@pytest.mark.parametrize("address", [VITALIK, VITALIK.lower(), f"0x{VITALIK[2:].upper()}"])
+def test_an_address_may_be_in_any_case(address: str) -> None:
+    """Mixed case is a checksum, which must be right; the one of this address is well known."""
+    assert (VITALIK.lower(),) == read(FACTORY_ADDRESS=address).factory_address
+
+
+def test_second_names_are_read_where_the_first_is_not_set() -> None:
+    """Users of the original design have them; the first name wins, and the other is answered."""
+    assert {"FACTORY_ADDRESS", "CONFIRMATION_BLOCKS"} == ALIASES.keys()
+    old = {"VAMM_FACTORY_ADDRESS": OTHER, "EVENT_CONFIRMATION_BLOCKS": "3"}
+    found = settings.read(old)
+    assert ((OTHER,), 3) == (found.factory_address, found.confirmation_blocks)
+    both = old | {"FACTORY_ADDRESS": VITALIK, "CONFIRMATION_BLOCKS": "0"}
+    found = settings.read(both)
+    assert ((VITALIK.lower(),), 0) == (found.factory_address, found.confirmation_blocks)
+    assert [] == settings.notices(old)
+    assert [
+        "VAMM_FACTORY_ADDRESS: not used; FACTORY_ADDRESS is set",
+        "EVENT_CONFIRMATION_BLOCKS: not used; CONFIRMATION_BLOCKS is set",
+    ] == settings.notices(both)
 
 
 def test_an_empty_variable_is_one_that_is_not_set() -> None:
@@ -239,17 +321,49 @@ def test_secrets_are_redacted() -> None:
     assert KEY not in everything
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (f"https://node.example/v2/{PASSWORD}", "https://node.example/***"),
+        (f"https://node.example?key={PASSWORD}", "https://node.example/***"),
+        (f"https://node.example#{PASSWORD}", "https://node.example/***"),
+        (f"https://me:{PASSWORD}@node.example:8545", "https://node.example:8545/***"),
+        ("http://localhost:8545/", "http://localhost:8545"),
+        (f"https://a/{PASSWORD},http://b", "https://a/***,http://b"),
+    ],
+)
+def test_nodes_are_shown_by_their_hosts(url: str, expected: str) -> None:
+    """Anything else may be a key."""
+    found = read(RPC_URL=url, WS_RPC_URL=f"wss://node.example/{PASSWORD}", WEBHOOK_SECRET=PASSWORD)
+    rows = {name: value for name, value, _ in settings.redacted(found)}
+    names = ("RPC_URL", "WS_RPC_URL", "WEBHOOK_SECRET")
+    assert [expected, "wss://node.example/***", "(set)"] == [rows[name] for name in names]
+    assert PASSWORD not in f"{found!r} {rows}"
+
+
+def test_secrets_of_the_chain_may_come_from_files(tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("RPC_URL", "WS_RPC_URL", "WEBHOOK_SECRET")}
+    for name, file in files.items():
+        file.write_text(f"{'wss' if name[0] == 'W' else 'https'}://node.example/{PASSWORD}\n")
+    found = settings.read({f"{name}_FILE": str(file) for name, file in files.items()})
+    assert (f"https://node.example/{PASSWORD}",) == found.rpc_url
+    assert [f"wss://node.example/{PASSWORD}"] * 2 == [found.ws_rpc_url, found.webhook_secret]
+
+
 # -- names of other versions --
 
 
 def test_every_name_of_the_original_is_known() -> None:
     """A setting, an older spelling, or a name that is answered with a line."""
-    known = ROWS.keys() | UNUSED.keys() | FORBIDDEN.keys() | OLDER
+    known = ROWS.keys() | UNUSED.keys() | FORBIDDEN.keys() | OLDER | set(ALIASES.values())
     assert set() == set(ORIGINAL_NAMES) - known
 
 
 def test_no_name_is_known_twice() -> None:
-    assert set() == ROWS.keys() & (UNUSED.keys() | FORBIDDEN.keys())
+    second = set(ALIASES.values())
+    assert set() == ROWS.keys() & (UNUSED.keys() | FORBIDDEN.keys() | second)
+    assert set() == second & (UNUSED.keys() | FORBIDDEN.keys())
+    assert ALIASES.keys() <= ROWS.keys()
     assert set() == UNUSED.keys() & FORBIDDEN.keys()
 
 
@@ -259,8 +373,13 @@ def test_unused_names_are_answered_once_each() -> None:
         "CLICKHOUSE_FLUSH_INTERVAL: not used; writes commit in groups",
         "SENTRY_DSN: not used; the appliance has no such feature",
     ] == settings.notices(environment)
-    both = {"WEBHOOK_SECRET": "x", "WEBHOOK_SECRET_FILE": "/x"}
-    assert [1, 1] == [len(settings.notices(e)) for e in (both, {"WEBHOOK_SECRET_FILE": "/x"})]
+    both = {"PUSHER_SECRET": "x", "PUSHER_SECRET_FILE": "/x"}
+    assert [1, 1] == [len(settings.notices(e)) for e in (both, {"PUSHER_SECRET_FILE": "/x"})]
+    pace = {"EVENT_BATCH_SIZE": "100", "EVENT_PROCESSING_INTERVAL": "2000"}
+    assert [
+        "EVENT_BATCH_SIZE: not used; requests grow and shrink with what the node allows",
+        "EVENT_PROCESSING_INTERVAL: not used; blocks are read as the chain makes them",
+    ] == settings.notices(pace)
     assert [] == settings.notices({"SENTRY_DSN": ""})
 
 
@@ -327,12 +446,16 @@ def test_the_store_is_in_the_data_directory_unless_set(tmp_path: Path) -> None:
     assert read(STORE_URL="chdb:///a/b").store_path == Path("/a/b")
 
 
-def test_a_chain_is_configured_by_its_node(tmp_path: Path) -> None:
+def test_a_chain_is_configured_by_its_node_or_a_file_of_markets(tmp_path: Path) -> None:
+    """A contract alone is none: its events are pushed."""
     file = tmp_path / "rpc"
     file.write_text("https://node.example/secret")
-    assert [False, True, True] == [
+    assert [False, False, True, True, True] == [
         settings.read(e).chain_configured
-        for e in ({}, {"RPC_URL": "https://n"}, {"RPC_URL_FILE": str(file)})
+        for e in (
+            *({}, {"CONTRACT_ADDRESS": OTHER}, {"RPC_URL": "https://n"}),
+            *({"RPC_URL_FILE": str(file)}, {"MARKETS_FILE": str(file)}),
+        )
     ]
 
 
@@ -344,7 +467,7 @@ def test_the_document_is_current() -> None:
 
 def test_the_document_has_every_name() -> None:
     text = settings.document()
-    for name in (*ROWS, *UNUSED, *FORBIDDEN, *OLDER):
+    for name in (*ROWS, *UNUSED, *FORBIDDEN, *OLDER, *ALIASES.values()):
         assert f"`{name}`" in text
     assert {5, 3} == {  # bars inside a cell are escaped
         line.replace(r"\|", "").count("|") for line in text.splitlines() if line.startswith("|")
