@@ -21,6 +21,9 @@ from appliance import offline, running
 from appliance.caretaker import Caretaker, DamageState, DiskState
 from appliance.datafeed import Datafeed
 from appliance.errors import ConfigError, StoreLocked
+from appliance.following.chains import configured
+from appliance.following.source import Around, ChainSource
+from appliance.heads import Heads
 from appliance.hub import Hub, Limits
 from appliance.ingest import Ingest
 from appliance.live import Live
@@ -66,22 +69,30 @@ class Appliance:
     ingest: Ingest
     live: Live
     demo: DemoSource | None
+    chains: tuple[ChainSource, ...]
     parts: Parts
 
 
 def build(settings: Settings, address: str = "") -> Appliance:
-    """Make every part; nothing is opened or started yet."""
+    """Make every part; nothing is opened or started yet.
+
+    Raises:
+        ConfigError: what is said of chains and contracts cannot be so.
+    """
     server = running.announce(address)
     metrics = Metrics()
     ingest = Ingest(metrics)
     store = Store(settings, metrics, ingest.publish)
-    datafeed = Datafeed(store.reader, store.writer, store.catalogue, metrics)
+    heads = Heads()
+    datafeed = Datafeed(store.reader, store.writer, store.catalogue, metrics, heads=heads)
     hub = Hub(Limits(connections=settings.ws_max_connections))
-    live = Live(datafeed, hub, settings.close_grace_ms)
+    live = Live(datafeed, hub, settings.close_grace_ms, heads=heads)
     status = Status(store, ingest, lambda: hub.connections)
     demo_source = None
     if settings.demo != "off":
         demo_source = DemoSource(store, datafeed, ingest, stays=settings.demo == "on")
+    around = Around(settings, store, ingest, metrics, live.processed)
+    chains = tuple(ChainSource(t, around) for t in configured(settings) if t.rpc_urls)
     parts = Parts(
         settings=settings,
         metrics=metrics,
@@ -97,7 +108,7 @@ def build(settings: Settings, address: str = "") -> Appliance:
         instance=server.instance,
         demo=demo_source,
     )
-    return Appliance(settings, server, store, ingest, live, demo_source, parts)
+    return Appliance(settings, server, store, ingest, live, demo_source, chains, parts)
 
 
 def create_app(appliance: Appliance) -> App:
@@ -146,6 +157,10 @@ def start_sources(appliance: Appliance, stack: AsyncExitStack) -> None:
     appliance.parts.status.sources.append(_LiveState(appliance.live))
     _start_schedule(appliance, stack)
     _look_after(appliance, stack)
+    for chain in appliance.chains:
+        appliance.parts.status.sources.append(chain)
+        chain.start()
+        stack.push_async_callback(chain.stop)
     if appliance.demo is not None and _demo_wanted(appliance):
         appliance.parts.status.sources.append(appliance.demo)
         appliance.demo.start()

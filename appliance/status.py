@@ -12,13 +12,14 @@ from appliance.store.report import Report
 from appliance.store.store import Store
 
 _PING_TIMEOUT_S: Final = 5.0
+_NOT_READY: Final = frozenset({"failing", "syncing"})
 _PING_AGE_S: Final = 0.5
 """Many probes share one question to the store."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartState:
-    """One part: `state` ok, seeding, live, degraded, stopped, lost or failing.
+    """One part: `state` ok, seeding, syncing, live, degraded, stopped, lost or failing.
 
     `reason` says why it is not well, `numbers` what it measures.
     """
@@ -30,9 +31,9 @@ class PartState:
     numbers: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def failing(self) -> bool:
-        """Return whether this part makes the whole not ready."""
-        return self.state == "failing"
+    def ready(self) -> bool:
+        """Return whether answers are as they should be, as far as this part is concerned."""
+        return self.state not in _NOT_READY
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Status:
         parts += [state for source in self.sources if (state := source.state()) is not None]
         catalogue = self._store.catalogue
         return StatusReport(
-            ready=not any(part.failing for part in parts),
+            ready=all(part.ready for part in parts),
             demo=bool(catalogue.all()) and catalogue.demo_only(),
             trades_stored=self._store.writer.trades_stored,
             trades_per_second=self._ingest.trades_per_second(),

@@ -7,6 +7,7 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,10 @@ def test_a_demo_beside_real_data_is_wanted_only_when_asked(
 def test_a_demo_alone_goes_on_unless_a_chain_is_configured(
     demo_data: Path, mode: Demo, chain: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(data_dir=demo_data, demo=mode, chain_configured=chain)
+    settings = Settings(data_dir=demo_data, demo=mode)
+    if chain:
+        node, contract = ("http://127.0.0.1:9",), ("0x" + 40 * "a",)
+        settings = replace(settings, rpc_url=node, contract_address=contract)
     assert expected is demo_runs(settings, monkeypatch)
 
 

@@ -191,4 +191,4 @@ def test_losses_are_told_with_reason_and_cure(
     store: Any = FakeStore(lost=[Case(DAMAGE, "done", tuple(losses), "/d/p")])
     state = DamageState(store).state()
     assert check(state.reason if state else None)
-    assert state is None or (state.state, state.failing) == ("lost", False)
+    assert state is None or (state.state, state.ready) == ("lost", True)

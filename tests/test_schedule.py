@@ -115,7 +115,7 @@ async def test_a_failure_is_shown_logged_and_tried_again(
         assert [0] == await runs(made, 1)
     state = made.schedule.state()
     assert PartState("backup", "degraded", "the last backup failed: no room") == state
-    assert not state.failing
+    assert state.ready
     assert "the scheduled backup failed" in caplog.text
     assert [old] == made.backups.archives.all()
     assert [0, 900, 1_800] == await runs(made, 3)

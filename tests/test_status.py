@@ -53,7 +53,7 @@ class Watched:
 
 
 def failing(parts: list[PartState]) -> dict[str, str | None]:
-    return {part.name: part.reason for part in parts if part.failing}
+    return {part.name: part.reason for part in parts if not part.ready}
 
 
 async def test_all_is_well() -> None:

@@ -13,6 +13,7 @@ from appliance.errors import BadRequest, UnknownSymbol
 from appliance.model import Market, MarketId, MarketSpec, plain
 
 DEMO_EXCHANGE: Final = "DEMO"
+_LONGEST: Final = 32
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]{40}")
 
 
@@ -167,12 +168,10 @@ def _rank(market: Market, text: str) -> int | None:
 
 
 def _candidates(spec: MarketSpec) -> Iterable[str]:
-    """Yield the names to try: bare, then with the chain, then with six digits of the address."""
+    """Yield the names to try: bare, then with the fee, the chain, six digits of the address."""
     yield spec.symbol
-    if spec.chain_id:
-        yield f"{spec.symbol[:20]}.{spec.chain_id}"
-    for length in (6, 10):
-        if spec.contract:
-            yield f"{spec.symbol[:20]}.{spec.contract[2 : 2 + length].upper()}"
-    for number in range(2, 1_000_000):
-        yield f"{spec.symbol[:20]}.{number}"
+    digits = spec.contract.partition(":0x")[2] or spec.contract[2:]  # a key, where there is one
+    endings = [str(number) for number in (spec.pool_fee, spec.chain_id) if number]
+    endings += [digits[:length].upper() for length in (6, 10) if digits]
+    for ending in (*endings, *map(str, range(2, 1_000_000))):
+        yield f"{spec.symbol[: _LONGEST - 1 - len(ending)]}.{ending}"
