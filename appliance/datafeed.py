@@ -7,55 +7,43 @@ intervals are read as they are; any other is merged from the longest stored one 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
+from appliance import marks
+from appliance.heads import Heads
 from appliance.interval import Interval, stored_divisor
+from appliance.marks import MARKS_MAX, WINDOW_MAX_S, ChartMark
 from appliance.metrics import Metrics
 from appliance.model import Candles, Commit, Market
 from appliance.store.catalogue import Catalogue
 from appliance.store.reader import Columns, Reader, select
 from appliance.store.writer import Writer
+from appliance.summaries import Summaries, Summary
 
 TIME_MIN: Final = 0
 TIME_MAX: Final = 4_102_531_200
 """2100-01-02: trades are accepted until the day before."""
 _DATETIME_MAX: Final = (1 << 32) - 1
 """The engine's DateTime ends in 2106."""
-DAY_S: Final = 86_400
 _VOLUMES: Final = slice(5, 9)
 """Volumes come as decimals: Python rounds each to the nearest double, the engine does not."""
-_SUMMARY_AGE_S: Final = 1.0
 _SEQUENCE_END: Final = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Candles, and the start of the newest one before them (None: nothing older, or not asked)."""
+    """Candles, and what is known of them.
+
+    `older` is the start of the newest one before them (None: nothing older, or not asked).
+    From `provisional_from` on a reorg may still change them (None: none of them); `is_settled`
+    says that of the asked range nothing is forming or provisional any more.
+    """
 
     candles: Candles
     older: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The last 24 hours of one market: 1,440 minute buckets, the forming one included.
-
-    Without a trade in that time: the last price, no change and no volume.
-    """
-
-    price: float
-    price_change: float = 0.0
-    price_change_percent: float = 0.0
-    open: float | None = None
-    high: float | None = None
-    low: float | None = None
-    volume: float = 0.0
-    quote_volume: float = 0.0
-    trades: int = 0
-    mark_price: float | None = None
-    sparkline: list[float] = field(default_factory=list)
-    last_time: int = 0
+    provisional_from: int | None = None
+    is_settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +80,24 @@ class Datafeed:
         writer: Writer,
         catalogue: Catalogue,
         metrics: Metrics,
+        heads: Heads | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Read with `reader`; `writer` is asked for snapshots when commits never pause."""
+        """Read with `reader`; `writer` is asked for snapshots when commits never pause.
+
+        `heads` tells what is final; without it, everything is.
+        """
         self.catalogue = catalogue
         self._reader = reader
         self._writer = writer
-        self._lookups = metrics.cache_lookups
+        self._heads = heads or Heads()
         self._clock = clock
-        self._summaries: dict[int, Summary] = {}
-        self._summaries_at = 0.0
-        self._summaries_lock = asyncio.Lock()
-        self._revised = 0
+        self._summaries = Summaries(reader, catalogue, metrics.cache_lookups, clock)
 
     def on_commit(self, commit: Commit) -> None:
         """Drop what is remembered, if the commit took something away or rebuilt it."""
         if commit.revisions:
-            self._revised += 1
-            self._summaries_at = 0.0
+            self._summaries.forget()
 
     async def candles(  # noqa: PLR0913 - a question of the datafeed protocol has these parts
         self,
@@ -143,7 +131,12 @@ class Datafeed:
             columns = await self._select(market, interval, reach, to, limit + 1)
         keep = min(limit, max(wanted, sum(t >= start for t in columns[0]) if columns else 0))
         candles = await self._filled(market, interval, _newest(columns, keep))
-        return History(candles, await self._older(market, interval, candles, start, columns, older))
+        return History(
+            candles,
+            await self._older(market, interval, candles, start, columns, older),
+            self._heads.provisional_from(market, interval, candles),
+            self._heads.is_settled(market, to, self._clock()),
+        )
 
     async def _select(
         self, market: Market, interval: Interval, start: int, to: int, limit: int
@@ -252,35 +245,28 @@ class Datafeed:
         return Snapshot(commit, await self._filled(market, interval, columns))
 
     async def summaries(self, markets: Sequence[Market]) -> dict[int, Summary]:
-        """Return the last 24 hours of `markets` by id; those without any price are absent.
+        """Return the last 24 hours of `markets` by id; those without any price are absent."""
+        return await self._summaries.of(markets)
 
-        All markets are read at once, at most once a second.
+    async def marks(
+        self,
+        market: Market,
+        from_time: int,
+        to_time: int,
+        limit: int = MARKS_MAX,
+        interval: Interval | None = None,
+    ) -> list[ChartMark]:
+        """Return what is worth a mark in [from_time, to_time), ascending, the newest `limit`.
+
+        At most the last WINDOW_MAX_S of the range are looked at. With an interval, only the last
+        funding and the last note of each of its buckets are wanted.
+
+        Raises:
+            Retryable: the store fails.
         """
-        async with self._summaries_lock:
-            fresh = self._clock() - self._summaries_at <= _SUMMARY_AGE_S
-            self._lookups.labels("summaries", "hit" if fresh else "miss").inc()
-            if not fresh:
-                revised = self._revised
-                self._summaries = await self._read_summaries()
-                # what was revised while it was read may be in it by halves
-                self._summaries_at = self._clock() if revised == self._revised else 0.0
-        return {m.id: self._summaries[m.id] for m in markets if m.id in self._summaries}
-
-    async def _read_summaries(self) -> dict[int, Summary]:
-        ids = [m.id for m in self.catalogue.all()]
-        now = int(self._clock())
-        since = {"markets": ids, "from": (now // 60 - 1_439) * 60}
-        last, window, lines = await asyncio.gather(
-            self._reader.query("select_last_prices", markets=ids),
-            self._reader.query("select_summaries", **since),
-            self._reader.query("select_sparklines", markets=ids, **{"from": now - DAY_S}),
-        )
-        closes = dict(zip(*lines, strict=True)) if lines else {}
-        rows = {row[0]: row[1:] for row in zip(*window, strict=True)}
-        return {
-            market_id: _summary(price, day, rows.get(market_id), list(closes.get(market_id, ())))
-            for market_id, price, day in zip(*last, strict=True)
-        }
+        to = min(_clamp(to_time), _DATETIME_MAX)
+        span = max(_clamp(from_time), to - WINDOW_MAX_S), to
+        return await marks.read(self._reader, market, span, limit, interval)
 
     async def search(self, query: str, exchange: str = "", limit: int = 30) -> list[Market]:
         """Return the markets that match: exact, then prefix, then parts; by 24 h quote volume."""
@@ -339,20 +325,3 @@ def _flattened(ascending: list[list[Any]], last: float | None) -> Candles:
                 column[i] = last
         last = ascending[4][i] if ascending[4][i] is not None else last
     return Candles(*(column[first:] for column in ascending))
-
-
-def _summary(
-    price: float, day: int, window: tuple[Any, ...] | None, closes: list[float]
-) -> Summary:
-    if window is None or window[0] is None:
-        return Summary(price, last_time=day)
-    first, high, low, last, base, quote, trades = window
-    change = last - first
-    return Summary(
-        *(last, change, 100 * change / first if first else 0.0, first, high, low),
-        volume=float(base),
-        quote_volume=float(quote),
-        trades=trades,
-        sparkline=closes,
-        last_time=day,
-    )

@@ -83,7 +83,7 @@ def _shifted(mantissa: str, exponent: int) -> str:
 
 
 def kline(market: Market, interval: Interval, bar: Bar, now_ms: int) -> bytes:
-    """Return the event of one bar as JSON."""
+    """Return the event of one bar as JSON; `k.final` is there where it is false."""
     base, quote, bought, bought_quote = map(number_text, bar.volumes)
     symbol = market.plain_symbol
     k = {
@@ -105,6 +105,8 @@ def kline(market: Market, interval: Interval, bar: Bar, now_ms: int) -> bytes:
         "Q": bought_quote,
         "B": "0",
     }
+    if not bar.final:
+        k["final"] = False
     return _encode({"e": "kline", "E": now_ms, "s": symbol, "k": k})
 
 

@@ -76,6 +76,8 @@ class Bar:
     """Whether trades were added to rounded totals: to be read again before the bar closes."""
     closed: bool = field(default=False, compare=False)
     """Whether the bar was published as closed."""
+    final: bool = field(default=True, compare=False)
+    """Whether it was published as one that no reorg can change any more."""
 
     @property
     def is_flat(self) -> bool:

@@ -5,13 +5,14 @@ trade, an older bucket, a revision) makes live read the touched bars from the st
 publish them as ordinary klines; commits that arrive meanwhile wait. So what was published last
 for a bucket is what the store holds. Where closed bars change or go, clients that said HELLO are
 told the range first, as a reset: what is gone, or too much to be sent, they can only read again.
+A closed bar that a reorg may still change is published once more when it is final.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from typing import Final
 
 import pyarrow as pa
 
@@ -20,9 +21,10 @@ from appliance.events import Stream
 from appliance.forming import Bar
 from appliance.heads import Heads
 from appliance.hub import Hub
-from appliance.interval import Interval
-from appliance.model import Candles, Commit, Market
+from appliance.model import Candles, Commit
+from appliance.past import Past, Snapshot
 from appliance.series import (
+    PROVISIONAL_MAX,
     REVISED_MAX,
     Entry,
     Reset,
@@ -34,7 +36,6 @@ from appliance.series import (
     span,
     united,
 )
-from appliance.store.catalogue import Catalogue
 
 TRADES_MAX: Final = 1_000
 """Most trades of one topic that one commit may announce; the newest."""
@@ -47,55 +48,21 @@ _BACKOFF_TICKS_MAX: Final = 50
 log = logging.getLogger(__name__)
 
 
-class Snapshot(Protocol):
-    """The newest candles, holding exactly the commits up to `commit`."""
-
-    @property
-    def commit(self) -> int: ...  # noqa: D102
-    @property
-    def candles(self) -> Candles: ...  # noqa: D102
-
-
-class History(Protocol):
-    """Candles of the past."""
-
-    @property
-    def candles(self) -> Candles: ...  # noqa: D102
-
-
-class Datafeed(Protocol):
-    """The part of the datafeed that live needs."""
-
-    catalogue: Catalogue
-
-    async def snapshot(self, market: Market, interval: Interval, count: int = 2) -> Snapshot:
-        """Return the newest candles and the commit they hold."""
-        ...
-
-    async def candles(
-        self,
-        market: Market,
-        interval: Interval,
-        from_time: int | None,
-        to_time: int,
-        countback: int = 0,
-        limit: int = 10_000,
-    ) -> History:
-        """Return the candles that start in [from_time, to_time)."""
-        ...
-
-
 class Live:
     """Follows commits for the topics that somebody watches."""
 
     def __init__(
         self,
-        datafeed: Datafeed,
+        datafeed: Past,
         hub: Hub,
         close_grace_ms: int = 1_000,
         clock: Callable[[], float] = time.time,
+        heads: Heads | None = None,
     ) -> None:
-        """Ask `hub` to tell which topics are watched; nothing is published before `run`."""
+        """Ask `hub` to tell which topics are watched; nothing is published before `run`.
+
+        `heads` is shared with whoever must know how far chains are, and kept by live.
+        """
         self._datafeed = datafeed
         self._hub = hub
         self._grace_s = close_grace_ms / 1000
@@ -104,7 +71,7 @@ class Live:
         self._by_market: dict[int, dict[str, Series]] = {}
         self._trades: dict[int, Stream] = {}
         self._wanted_ids: pa.Array | None = None
-        self._heads = Heads()
+        self._heads = heads or Heads()
         self._queue: asyncio.Queue[Series] = asyncio.Queue()  # a dirty series is in it once
         self._running = False
         self._stopped_by: str | None = None
@@ -188,9 +155,22 @@ class Live:
                 payloads = events.trades(stream.market, rows, self._now_ms(), TRADES_MAX)
                 self._hub.publish(stream.name, payloads)
 
-    def processed(self, chain_id: int, block_time: int) -> None:
-        """Note that a chain is processed up to a block of this time; its bars close by it."""
+    def processed(
+        self,
+        chain_id: int,
+        block_time: int,
+        finalized_block: int | None = None,
+        finalized_time: int | None = None,
+    ) -> None:
+        """Note that a chain is processed up to a block of this time; its bars close by it.
+
+        No block up to `finalized_block` can be reorganized any more (negative: none yet). The
+        unix second of the newest block known up to it makes that exact for buckets that go on
+        after it. A closed bar that becomes final is published again with the next tick.
+        """
         self._heads.processed(chain_id, block_time)
+        if finalized_block is not None:
+            self._heads.finalized(chain_id, finalized_block, finalized_time)
 
     def tick(self) -> None:
         """Close the bars whose time has come, and ask the store again where it failed."""
@@ -256,18 +236,22 @@ class Live:
         self._hub.publish(series.name, payloads, extended=True)
 
     def _publish(self, series: Series, starts: set[int]) -> None:
-        """Publish bars in order, and those that are now closed; forget the closed ones."""
-        shown = []
+        """Publish bars in order, those now closed or final, too; forget those that are both."""
+        shown, turned = [], []
         for start, bar in sorted(series.bars.items()):
             closed = bar.closed or self._is_closed(series, start)
+            final = self._is_final(series, bar)
             if closed and bar.doubtful:
                 series.revise.add(start)
-            elif start in starts or closed != bar.closed:
-                bar.closed = closed
+                continue
+            if start in starts or closed != bar.closed:
                 shown.append(bar)
-        self._hub.publish(series.name, [self._event(series, bar) for bar in shown[-REVISED_MAX:]])
-        kept = {s: b for s, b in series.bars.items() if not b.closed or b is series.newest}
-        series.bars = kept
+            elif closed and final != bar.final:
+                turned.append(bar)
+            bar.closed, bar.final = closed, final
+        told = sorted([*turned, *shown[-REVISED_MAX:]], key=lambda bar: bar.start)
+        self._hub.publish(series.name, [self._event(series, bar) for bar in told])
+        series.forget()
         if series.revise and not series.dirty:
             self._read(series)
 
@@ -277,6 +261,10 @@ class Live:
             return self._clock() >= end + self._grace_s
         newest = series.newest.start if series.newest else 0
         return max(newest, self._heads.time(series.market)) >= end
+
+    def _is_final(self, series: Series, bar: Bar) -> bool:
+        end = series.interval.shift(bar.start, 1)
+        return self._heads.is_final(series.market, bar.last_sequence, end)
 
     def _event(self, series: Series, bar: Bar) -> bytes:
         return events.kline(series.market, series.interval, bar, self._now_ms())
@@ -311,6 +299,8 @@ class Live:
 
     async def _refresh(self, series: Series) -> None:
         count = series.reach()
+        if series.applied < 0 and self._heads.is_followed(series.market):
+            count = max(count, PROVISIONAL_MAX)  # readers may hold bars that become final later
         snapshot = await self._datafeed.snapshot(series.market, series.interval, count)
         times = snapshot.candles.time
         horizon = times[0] if len(times) >= count else 0
@@ -353,6 +343,8 @@ class Live:
             touched |= inside((reset for reset in resets if reset.is_shown), candles.time)
         priced = series.priced(commit)
         known = {*series.bars, *snapshot.candles.time[-2:]}
+        edge = self._heads.provisional_from(series.market, series.interval, snapshot.candles)
+        known.update(start for start in snapshot.candles.time if edge and start >= edge)
         gone = inside(resets, series.bars)  # but for those that are read again
         bars = {start: bar for start, bar in series.bars.items() if start not in gone}
         shown: set[int] = set()
@@ -374,13 +366,14 @@ class Live:
     def _carry_closed(
         self, series: Series, bars: dict[int, Bar], shown: set[int], gone: set[int]
     ) -> None:
-        """Mark the bars that were announced as closed, or closed before anyone watched.
+        """Mark the bars that were announced as closed or provisional, or were it before.
 
-        Those of a revised range may form again.
+        Those of a revised range may form again, and the one before it that is the last again.
         """
+        former = max(series.bars, default=0)
         for start, bar in bars.items():
-            known = series.bars.get(start)
-            if known is not None and start not in gone:
-                bar.closed = known.closed
+            known = None if start in gone else series.bars.get(start)
+            if known is not None and (bar is not series.newest or start >= former):
+                bar.closed, bar.final = known.closed, known.final
             elif start not in shown and bar is not series.newest:
-                bar.closed = self._is_closed(series, start)
+                bar.closed, bar.final = self._is_closed(series, start), self._is_final(series, bar)

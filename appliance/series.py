@@ -1,4 +1,4 @@
-"""One watched market and interval: its bars that are not closed, and the commits that wait."""
+"""One watched market and interval: its bars that may change, and the commits that wait."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -12,6 +12,8 @@ from appliance.model import Candles, Market, Reason
 
 REVISED_MAX: Final = 100
 """Most bars of one topic that one commit may change; the newest."""
+PROVISIONAL_MAX: Final = 300
+"""Most closed bars that wait to be told as final; more than any chain's confirmations."""
 _NEAR: Final = 500
 """Buckets that a snapshot reaches back; older ones are asked for on their own."""
 _RUNS_MAX: Final = 4
@@ -66,13 +68,20 @@ class Series:
         self.interval = interval
         self.by_chain = closes_by_chain(market)
         self.newest: Bar | None = None
-        self.bars: dict[int, Bar] = {}  # the newest, and older ones that are not closed yet
+        self.bars: dict[int, Bar] = {}  # the newest, and those not closed or not final yet
         self.pending: list[Entry] = []
         self.revise: set[int] = set()
         self.applied = -1
         self.dirty = False
         self.failures = 0
         self.wait_ticks = 0
+
+    def forget(self) -> None:
+        """Forget the bars that are closed and final; the newest one stays."""
+        waiting = sorted(s for s, b in self.bars.items() if b.closed and b is not self.newest)
+        gone = {s for s in waiting if self.bars[s].final}.union(waiting[:-PROVISIONAL_MAX])
+        if gone:
+            self.bars = {start: bar for start, bar in self.bars.items() if start not in gone}
 
     def hold(self, entry: Entry) -> None:
         """Let a commit wait; when there are too many, remember only what they touch."""

@@ -1,15 +1,18 @@
 """What the store answers, compared with candles made in plain Python."""
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.datafeed import Datafeed
+from appliance.heads import LATE_S, Heads
 from appliance.interval import STORED, Interval, parse
-from appliance.model import Market, MarketSpec
+from appliance.model import Attached, Mark, Market, MarketSpec, trade_table
 from tests.conftest import NOW, Opened
 from tests.oracle import C, T, candles, shuffled, table
 
@@ -233,7 +236,7 @@ async def test_summaries_are_read_again_after_a_retraction(opened: Opened) -> No
     for block in (3, 2):
         await asyncio.wrap_future(opened.store.writer.retract(CHAIN.chain_id, block))
         if block == 2:
-            datafeed._summaries_at = 0.0
+            datafeed._summaries._read_at = 0.0
             reading = asyncio.create_task(datafeed.summaries([market]))
             await asyncio.sleep(0)
             datafeed.on_commit(opened.commits[-1])
@@ -242,6 +245,91 @@ async def test_summaries_are_read_again_after_a_retraction(opened: Opened) -> No
         datafeed.on_commit(opened.commits[-1])
         prices.append((await datafeed.summaries([market]))[market.id].price)
     assert [3.0, 3.0, 2.0, 1.0, 1.0] == prices
+
+
+def with_marks(prices: list[float | None], first: int, kind: str = "trade") -> pa.Table:
+    """Return trades of one market, a minute apart, the last one at NOW, with these mark prices."""
+    count = len(prices)
+    times = [(NOW - 60 * (count - 1 - i)) * 10**6 for i in range(count)]
+    return trade_table(
+        count,
+        market_id=[0] * count,
+        time=pa.array(times, pa.timestamp("us", "UTC")),
+        sequence=[first + i for i in range(count)],
+        price=[1.0] * count,
+        mark_price=prices,
+        kind=[kind] * count,
+        trade_id=[f"{first}-{i}" for i in range(count)],
+    )
+
+
+def rates(datafeed: Datafeed) -> dict[str, tuple[float | None, float | None]]:
+    """Return mark price and funding rate of every market."""
+    found = asyncio.run(datafeed.summaries(datafeed.catalogue.all()))
+    symbols = {int(market.id): market.symbol for market in datafeed.catalogue.all()}
+    return {symbols[i]: (s.mark_price, s.funding_rate) for i, s in found.items()}
+
+
+def told(market: int, second: int, rate: float, kind: str = "funding") -> Mark:
+    return Mark(market, (NOW + second) * 10**6, NOW + second, kind, rate)
+
+
+def test_mark_price_and_funding_are_the_newest_that_were_told(opened: Opened) -> None:
+    """From one query for all markets; what was never told is not known."""
+    specs = [MarketSpec(name) for name in ("BOTH", "MARK", "RATE", "NONE")]
+
+    async def store() -> None:
+        ingest = opened.ingest()
+        funding = (told(0, -90 * 86_400, 0.5), told(0, -60, -0.25), told(0, -3_600, 0.75))
+        await ingest.submit(
+            *(with_marks([3.0, 4.0, None], 1), specs[:1], "test"), attached=Attached(funding)
+        )
+        await ingest.submit(with_marks([5.0, 6.0], 1, "mark"), specs[1:2], "test")
+        stale = (told(0, -400 * 86_400, 0.125), told(0, -5, 9.0, "note"))
+        await ingest.submit(*(with_marks([None], 1), specs[2:3], "test"), attached=Attached(stale))
+        await ingest.submit(with_marks([None], 1), specs[3:], "test")
+
+    asyncio.run(store())
+    expected = {"BOTH": (4.0, -0.25), "MARK": (6.0, None), "RATE": (None, 0.125)}
+    assert expected | {"NONE": (None, None)} == rates(opened.datafeed())
+
+
+def test_a_market_that_rests_keeps_its_mark_price(opened: Opened) -> None:
+    """It is looked for in the hour of the market's last trade and the one before."""
+    old = with_marks([7.0, *[None] * 60], 1)
+    times = pa.array([t.as_py() - timedelta(days=9) for t in old["time"]], old["time"].type)
+
+    async def store() -> None:
+        table = old.set_column(1, old.schema.field(1), times)
+        await opened.ingest().submit(table, [SPEC], "test")
+
+    asyncio.run(store())
+    assert {"GOLD": (7.0, None)} == rates(opened.datafeed())
+
+
+async def test_candles_say_from_where_on_a_reorg_may_change_them(opened: Opened) -> None:
+    """In every interval; and only settled ranges may be kept by shared caches."""
+    blocks = [T((HOUR + 60 * b) * 10**6, 1.0, 10**18, block=b) for b in range(1, 6)]
+    await stored(opened, blocks, CHAIN)
+    heads, store = Heads(), opened.store
+    datafeed = Datafeed(
+        *(store.reader, store.writer, store.catalogue, opened.metrics, heads), clock=lambda: NOW
+    )
+    market = datafeed.catalogue.resolve("POOL")
+
+    async def ask(name: str, to: int = NOW) -> tuple[int | None, bool]:
+        history = await datafeed.candles(market, parse(name), HOUR, to)
+        return history.provisional_from, history.is_settled
+
+    assert (None, False) == await ask("1m")
+    assert (None, True) == await ask("1m", NOW - LATE_S - 60)
+    heads.finalized(CHAIN.chain_id, 3, HOUR + 200)
+    assert (HOUR + 180, False) == await ask("1m")  # its minute is not over
+    assert (HOUR + 120, False) == await ask("2m")
+    assert (HOUR, False) == await ask("1h")
+    assert (None, True) == await ask("1m", HOUR + 180)
+    heads.finalized(CHAIN.chain_id, 5, HOUR + 360)
+    assert (None, False) == await ask("1m")
 
 
 async def test_newest_trades_come_first_and_marks_are_left_out(opened: Opened) -> None:

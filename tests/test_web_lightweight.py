@@ -1,3 +1,4 @@
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ def golden(name: str) -> Any:
         ("lightweight_markets", "/markets"),
         ("lightweight_market", "/markets/WETH%2FUSDC"),
         ("lightweight_trades", "/trades?symbol=GOLD"),
+        ("lightweight_marks", f"/marks?symbol=GOLD&from={MINUTE_0}&to={MINUTE_0 + 360}"),
     ],
 )
 def test_answers_are_golden(web: Web, name: str, path: str) -> None:
@@ -64,6 +66,13 @@ def test_answers_are_golden(web: Web, name: str, path: str) -> None:
             "before must be the sequence of a trade, was 'x'",
         ),
         ("/markets?order=up", "order", "order must be one of desc, asc, was 'up'"),
+        ("/marks", "symbol", "symbol must be given"),
+        ("/marks?symbol=GOLD&from=x", "from", "from must be unix seconds, was 'x'"),
+        (
+            "/marks?symbol=GOLD&limit=1001",
+            "limit",
+            "limit must be a whole number from 1 to 1,000, was '1001'",
+        ),
     ],
 )
 def test_errors_name_field_value_and_cure(web: Web, path: str, field: str, message: str) -> None:
@@ -132,6 +141,33 @@ def test_markets_are_found_sorted_and_paged(web: Web, query: str, symbols: list[
     assert len(symbols) == body["meta"]["count"]
 
 
+def test_bars_that_a_reorg_may_change_say_so(web: Web) -> None:
+    """In objects where it is false, in columns for all; what fills a hole after one is as it is."""
+    path = f"{API}/ohlcv?symbol=GOLD"
+    web.datafeed.provisional_from = MINUTE_0 + 60
+    objects = web.ask(path).json["data"]
+    columns = web.ask(f"{path}&format=columns").json["data"]
+    filled = web.ask(f"{path}&format=columns&fill=previous").json["data"]
+    web.datafeed.provisional_from = None
+    assert [None, False, False] == [bar.get("final") for bar in objects]
+    assert [True, False, False] == columns["final"]
+    assert [True, *[False] * 5] == filled["final"]
+    assert not any("final" in bar for bar in web.ask(path).json["data"])
+    assert "final" not in web.ask(f"{path}&format=columns").json["data"]
+
+
+def test_marks_without_from_are_those_of_a_day(web: Web) -> None:
+    """And no market has marks of the future."""
+    web.datafeed.asked.clear()
+    meta = web.ask(f"{API}/marks?symbol=GOLD&to={MINUTE_0}&limit=7").json["meta"]
+    assert (MINUTE_0 - 86_400, MINUTE_0) == (meta["from"], meta["to"])
+    web.ask(f"{API}/marks?symbol=GOLD&from=5&to=99999999999")
+    [day, ever] = web.datafeed.asked
+    assert ("GOLD", MINUTE_0 - 86_400, MINUTE_0, 7, None) == day
+    assert (5, 100) == (ever[1], ever[3])
+    assert abs(ever[2] - time.time() - 60) < 10
+
+
 def test_trades_are_paged_by_sequence(web: Web) -> None:
     """Sequences are strings: a double does not hold them."""
     rows = web.ask(f"{API}/trades?symbol=GOLD&limit=1").json["data"]
@@ -142,7 +178,7 @@ def test_trades_are_paged_by_sequence(web: Web) -> None:
 
 @effort(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    route=st.sampled_from(["ohlcv", "markets", "trades", "markets/x", "x"]),
+    route=st.sampled_from(["ohlcv", "markets", "trades", "marks", "markets/x", "x"]),
     query=st.dictionaries(
         st.sampled_from(
             "symbol timeframe from to limit fill format sort order offset before query".split()

@@ -47,6 +47,8 @@ def golden(name: str) -> Any:
             "udf_next_time",
             f"/history?symbol=GOLD&resolution=1&from={MINUTE_0 + 120}&to={MINUTE_0 + 180}",
         ),
+        ("udf_marks", f"/marks?symbol=GOLD&resolution=1&{RANGE}"),
+        ("udf_timescale_marks", f"/timescale_marks?symbol=GOLD&resolution=1&{RANGE}"),
     ],
 )
 def test_answers_are_golden(web: Web, name: str, path: str) -> None:
@@ -88,6 +90,24 @@ def test_answers_are_golden(web: Web, name: str, path: str) -> None:
         ),
         (400, "/history?symbol=GOLD", "resolution must be given"),
         (400, "/symbols", "symbol must be given"),
+        (404, f"/marks?symbol=NOPE&resolution=1&{RANGE}", "unknown_symbol"),
+        (400, "/marks?symbol=GOLD&resolution=1&to=5", "from must be given"),
+        (400, "/timescale_marks?symbol=GOLD&resolution=1&from=5", "to must be given"),
+        (
+            400,
+            "/marks?symbol=GOLD&resolution=1&from=abc&to=100",
+            "from must be unix seconds, was 'abc'",
+        ),
+        (
+            400,
+            "/timescale_marks?symbol=GOLD&resolution=1&from=200&to=100",
+            "from must be at most to, was 200 with to 100",
+        ),
+        (
+            400,
+            f"/marks?symbol=GOLD&resolution=1m&{RANGE}",
+            "resolution must be minutes like 5 or 60, or like 1S 1D 1W 1M, was '1m'",
+        ),
         (400, "/search?query=a&limit=no", "limit must be a whole number from 1 to 1,000, was 'no'"),
         (404, "/nothing", "path must be one that is served, was '/api/tradingview/nothing'"),
         (404, "", "path must be one that is served, was '/api/tradingview'"),
@@ -146,6 +166,40 @@ def test_the_range_reaches_the_datafeed(web: Web, query: str, asked: tuple[Any, 
     """countback ≤ 0 counts as absent, a huge one is capped, and other parameters are ignored."""
     web.ask(f"{UDF}/history?symbol=GOLD&resolution=1&{query}")
     assert [("GOLD", "1m", *asked, 10_000)] == web.datafeed.asked
+
+
+@pytest.mark.parametrize("route", ["marks", "timescale_marks"])
+def test_marks_are_asked_for_the_bars_of_the_range(web: Web, route: str) -> None:
+    """`to` is the last bar in sight, and is meant; what comes after that bar counts to it."""
+    web.ask(f"{UDF}/{route}?symbol=GOLD&resolution=1&from={MINUTE_0 + 1}&to={MINUTE_0 + 60}")
+    [candles, marks] = web.datafeed.asked
+    assert ("GOLD", "1m", MINUTE_0 + 1, MINUTE_0 + 61, 0, 10_000) == candles
+    assert ("GOLD", MINUTE_0 + 60, MINUTE_0 + 120, 1_000, "1m") == marks
+
+
+def test_without_bars_there_are_no_marks(web: Web) -> None:
+    """Nor is the store asked for any."""
+    assert [] == web.ask(f"{UDF}/marks?symbol=TINY&resolution=1&{RANGE}").json
+    assert [] == web.ask(f"{UDF}/timescale_marks?symbol=GOLD&resolution=1&from=1&to=2").json
+    assert ["TINY", "GOLD"] == [asked[0] for asked in web.datafeed.asked]
+
+
+def test_marks_of_a_failing_store_are_an_error(web: Web) -> None:
+    web.datafeed.failure = Retryable("the store is busy: ask again")
+    answer = web.ask(f"{UDF}/marks?symbol=GOLD&resolution=1&{RANGE}")
+    assert (503, "error") == (answer.status, answer.json["s"])
+
+
+def test_only_settled_history_may_be_kept_by_shared_caches(web: Web) -> None:
+    """Browsers ask again either way, and the tag tells them that nothing changed."""
+    path = f"{UDF}/history?symbol=GOLD&resolution=1&{RANGE}"
+    assert web.ask(path).headers["cache-control"] == "no-cache"
+    web.datafeed.is_settled = True
+    settled = web.ask(path)
+    again = web.ask(path, if_none_match=settled.headers["etag"])
+    web.datafeed.is_settled = False
+    assert settled.headers["cache-control"] == "max-age=0, must-revalidate, s-maxage=30"
+    assert (304, settled.headers["cache-control"]) == (again.status, again.headers["cache-control"])
 
 
 def test_without_to_the_range_ends_after_now(web: Web) -> None:
@@ -222,7 +276,9 @@ def test_symbols_are_found_by_address(web: Web) -> None:
 
 @effort(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    route=st.sampled_from(["config", "symbols", "search", "history", "time", "x"]),
+    route=st.sampled_from(
+        ["config", "symbols", "search", "history", "marks", "timescale_marks", "time", "x"]
+    ),
     query=st.dictionaries(
         st.sampled_from(["symbol", "resolution", "from", "to", "countback", "limit", "query", "y"]),
         st.one_of(

@@ -16,8 +16,9 @@ import pyarrow as pa
 import urllib3
 from sanic import Sanic
 
-from appliance.datafeed import History, Summary, TradeRow
+from appliance.datafeed import History, TradeRow
 from appliance.interval import Interval
+from appliance.marks import ChartMark
 from appliance.metrics import Metrics
 from appliance.model import Candles, Market, MarketId, MarketSpec, Receipt, Revision
 from appliance.settings import ApiKey, Settings
@@ -27,6 +28,7 @@ from appliance.store.backup import Backups
 from appliance.store.catalogue import Catalogue
 from appliance.store.report import Report
 from appliance.store.verify import Verifier
+from appliance.summaries import Summary
 from appliance.web import (
     admin,
     answers,
@@ -65,17 +67,31 @@ WETH = Market(
 TINY = Market(
     MarketId(3), MarketSpec("TINY", exchange="TEST", base="TINY", quote="USD", price_decimals=8)
 )
+_SECOND = 10**6
+MARKS = (
+    ChartMark(
+        *("t10", "liquidation", (MINUTE_0 + 1) * _SECOND, 10, 96_412.5),
+        *(10.5, 9_182.142857, "sell", "0xabc"),
+    ),
+    ChartMark("t11", "large_trade", (MINUTE_0 + 2) * _SECOND, 11, 2_500.0, None, 250.0, "buy"),
+    ChartMark("f12", "funding", (MINUTE_0 + 3) * _SECOND, 12, 0.0001),
+    ChartMark("f13", "funding", (MINUTE_0 + 4) * _SECOND, 13, -0.000125),
+    ChartMark("n14", "note", (MINUTE_0 + 70) * _SECOND, 14, None, label="<b>listed</b>"),
+    ChartMark("f15", "funding", (MINUTE_0 + 200) * _SECOND, 15, 0.0),  # while there is no bar
+)
 _names = itertools.count()
 
 
 @dataclass
 class FakeDatafeed:
-    """Holds three one-minute candles and two trades of GOLD, and a price of TINY."""
+    """Holds three one-minute candles, two trades and six marks of GOLD, and a price of TINY."""
 
     catalogue: Catalogue
     failure: Exception | None = None
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     candle_times: tuple[int, ...] = (MINUTE_0, MINUTE_0 + 60, MINUTE_0 + 300)
+    provisional_from: int | None = None
+    is_settled: bool = False
 
     async def candles(
         self,
@@ -96,7 +112,8 @@ class FakeDatafeed:
         kept = kept[-limit:]
         before = [t for t in below if not kept or t < kept[0]]
         asked = older or not kept
-        return History(_candles(kept), before[-1] if before and asked else None)
+        next_older = before[-1] if before and asked else None
+        return History(_candles(kept), next_older, self.provisional_from, self.is_settled)
 
     def _times(self, market: Market) -> tuple[int, ...]:
         return self.candle_times if market.symbol == "GOLD" else ()
@@ -105,7 +122,10 @@ class FakeDatafeed:
         if self.failure:
             raise self.failure
         known = {
-            1: Summary(10.5, 0.5, 5.0, 10.0, 11.0, 9.0, 3.5, 36.75, 2, None, [10.0, 10.5], 0),
+            1: Summary(
+                *(10.5, 0.5, 5.0, 10.0, 11.0, 9.0, 3.5, 36.75, 2),
+                *(10.625, -0.000125, [10.0, 10.5], 0),
+            ),
             3: Summary(0.00000123),
         }
         return {m.id: known[m.id] for m in markets if m.id in known}
@@ -123,6 +143,21 @@ class FakeDatafeed:
         ]
         wanted = [row for row in rows if before is None or row.sequence < before]
         return wanted[:limit] if market.symbol == "GOLD" else []
+
+    async def marks(
+        self,
+        market: Market,
+        from_time: int,
+        to_time: int,
+        limit: int = 1_000,
+        interval: Interval | None = None,
+    ) -> list[ChartMark]:
+        if self.failure:
+            raise self.failure
+        asked = from_time, to_time, limit, interval and interval.name
+        self.asked.append((market.symbol, *asked))
+        found = [m for m in MARKS if from_time <= m.time < to_time]
+        return found[-limit:] if market.symbol == "GOLD" else []
 
 
 def _candles(times: Sequence[int]) -> Candles:

@@ -27,6 +27,8 @@ from appliance.web.request import Request
 JSON: Final = "application/json; charset=utf-8"
 REVALIDATE: Final = "no-cache"
 """Browsers ask again every time, and mostly hear 304: corrected bars must reach them."""
+SETTLED: Final = "max-age=0, must-revalidate, s-maxage=30"
+"""The same to browsers; a cache that many share may keep history that hardly changes."""
 _log = logging.getLogger("appliance.web")
 _encode = msgspec.json.Encoder().encode
 

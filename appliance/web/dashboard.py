@@ -110,7 +110,8 @@ async def _first_data(parts: Parts, market: Market | None, length: Interval) -> 
         parts.datafeed.candles(market, length, None, now + 1, FIRST_BARS, FIRST_BARS),
         parts.datafeed.trades(market, FIRST_TRADES),
     )
-    return {"candles": candle_columns(candles.candles), "trades": trade_rows(trades)}
+    columns = candle_columns(candles.candles, candles.provisional_from)
+    return {"candles": columns, "trades": trade_rows(trades)}
 
 
 def _market(parts: Parts, symbol: str, rows: list[dict[str, Any]]) -> Market | None:

@@ -12,15 +12,21 @@ from sanic import Blueprint, HTTPResponse
 
 from appliance.datafeed import Datafeed
 from appliance.interval import Interval
+from appliance.marks import MARKS_MAX
 from appliance.model import Candles, Market
 from appliance.web import params
 from appliance.web.answers import answer
 from appliance.web.fill import filled
+from appliance.web.marks import mark_rows
 from appliance.web.parts import Parts
 from appliance.web.shapes import candle_columns, candle_objects, market_row, trade_rows
 
 PAGE_MAX: Final = 1_000
 SEQUENCE_MAX: Final = (1 << 64) - 1
+MARKS_DEFAULT: Final = 100
+DAY_S: Final = 86_400
+AHEAD_S: Final = 60
+"""Blocks may be stamped this much ahead of the clock."""
 _SHAPES: Final = {"objects": candle_objects, "columns": candle_columns}
 _SORTS: Final = (
     *("quote_volume_24h", "volume_24h", "trades_24h", "current_price", "price_change_24h"),
@@ -50,7 +56,8 @@ def blueprint(parts: Parts) -> Blueprint:
         whole = found.candles
         candles = filled(whole, timeframe, limit) if fill == "previous" else whole
         meta = _meta(market, timeframe, candles, _more(whole, candles, found.older, from_time))
-        return answer(request, {"success": True, "data": _SHAPES[form](candles), "meta": meta})
+        data = _SHAPES[form](candles, found.provisional_from)
+        return answer(request, {"success": True, "data": data, "meta": meta})
 
     @routes.get("/markets")
     async def markets(request: sanic.Request) -> HTTPResponse:
@@ -78,7 +85,24 @@ def blueprint(parts: Parts) -> Blueprint:
             meta["raw_complete_from"] = market.raw_complete_from
         return answer(request, {"success": True, "data": rows, "meta": meta})
 
+    @routes.get("/marks")
+    async def marks(request: sanic.Request) -> HTTPResponse:
+        return answer(request, await marks_body(parts, params.read(request, settings)))
+
     return routes
+
+
+async def marks_body(parts: Parts, query: params.Params) -> dict[str, Any]:
+    """Return the newest marks of a range, ascending; without `from`, of the day before `to`."""
+    now = int(time.time())
+    market = parts.catalogue.resolve(query.text("symbol"))
+    from_time, asked_to = query.time_range(now)
+    limit = query.integer("limit", MARKS_DEFAULT, 1, MARKS_MAX)
+    to_time = min(asked_to, now + AHEAD_S)
+    first = to_time - DAY_S if from_time is None else from_time
+    rows = mark_rows(await parts.datafeed.marks(market, first, to_time, limit))
+    meta = {"symbol": market.symbol, "count": len(rows), "from": first, "to": to_time}
+    return {"success": True, "data": rows, "meta": meta}
 
 
 async def market_rows(datafeed: Datafeed, markets: list[Market]) -> list[Row]:

@@ -9,22 +9,31 @@ from typing import TYPE_CHECKING, Any, Final
 from appliance.model import Candles, Market
 
 if TYPE_CHECKING:
-    from appliance.datafeed import Summary, TradeRow
+    from appliance.datafeed import TradeRow
     from appliance.status import StatusReport
     from appliance.store.report import Report
+    from appliance.summaries import Summary
 
 COLUMNS: Final = ("time", "open", "high", "low", "close", "volume")
 
 
-def candle_columns(candles: Candles) -> dict[str, list[Any]]:
-    """Return candles as one list for each of COLUMNS."""
-    return {name: getattr(candles, name) for name in COLUMNS}
+def candle_columns(candles: Candles, provisional_from: int | None = None) -> dict[str, list[Any]]:
+    """Return candles as one list for each of COLUMNS, and `final` if one of them is not."""
+    columns: dict[str, list[Any]] = {name: getattr(candles, name) for name in COLUMNS}
+    if provisional_from is not None:
+        columns["final"] = [time < provisional_from for time in candles.time]
+    return columns
 
 
-def candle_objects(candles: Candles) -> list[dict[str, Any]]:
-    """Return candles as one object each."""
+def candle_objects(candles: Candles, provisional_from: int | None = None) -> list[dict[str, Any]]:
+    """Return candles as one object each; `final` is there where it is false."""
     columns = candle_columns(candles).values()
-    return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
+    for row in reversed(rows):
+        if provisional_from is None or row["time"] < provisional_from:
+            break
+        row["final"] = False
+    return rows
 
 
 def market_row(market: Market, summary: "Summary | None") -> dict[str, Any]:
@@ -52,6 +61,7 @@ def market_row(market: Market, summary: "Summary | None") -> dict[str, Any]:
             "quote_volume_24h": summary.quote_volume,
             "trades_24h": summary.trades,
             "mark_price": summary.mark_price,
+            "funding_rate": summary.funding_rate,
             "sparkline": summary.sparkline,
         }
     return {name: value for name, value in row.items() if value is not None}

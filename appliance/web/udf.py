@@ -1,7 +1,6 @@
 """The Universal Data Feed of TradingView widgets: `/api/tradingview/*`.
 
 *Resolution* is this dialect's word for an interval: minutes as a bare number, else with S D W M.
-Marks are not served yet, so `/config` says so.
 """
 
 import re
@@ -18,7 +17,8 @@ from appliance.interval import Interval
 from appliance.model import Candles, Market
 from appliance.settings import Settings
 from appliance.web import params
-from appliance.web.answers import REVALIDATE, answer
+from appliance.web.answers import REVALIDATE, SETTLED, answer
+from appliance.web.marks import Bars, by_bar, timescale_marks, udf_marks
 from appliance.web.parts import Parts
 
 SIGNIFICANT_DIGITS: Final = 5
@@ -90,7 +90,16 @@ def blueprint(parts: Parts) -> Blueprint:
         countback = query.number("countback", "a whole number", -HUGE, HUGE) or 0
         count = max(0, min(countback, most)) if from_time is not None or countback > 0 else most
         found = await datafeed.candles(market, length, from_time, to_time, count, most)
-        return answer(request, history_body(found.candles, found.older))
+        cache = SETTLED if found.is_settled else REVALIDATE
+        return answer(request, history_body(found.candles, found.older), cache=cache)
+
+    @routes.get("/marks")
+    async def marks(request: sanic.Request) -> HTTPResponse:
+        return answer(request, udf_marks(*await marked_bars(parts, request)))
+
+    @routes.get("/timescale_marks")
+    async def on_time_scale(request: sanic.Request) -> HTTPResponse:
+        return answer(request, timescale_marks(*await marked_bars(parts, request)))
 
     @routes.get("/time")
     async def now(_: sanic.Request) -> HTTPResponse:
@@ -98,6 +107,24 @@ def blueprint(parts: Parts) -> Blueprint:
         return HTTPResponse(str(int(time.time())), 200, headers, "text/plain; charset=utf-8")
 
     return routes
+
+
+async def marked_bars(parts: Parts, request: sanic.Request) -> tuple[Bars, Market]:
+    """Return the asked bars with their marks; `to` is the last bar in sight, and is meant too."""
+    query = params.read(request, parts.settings)
+    market = parts.catalogue.resolve(query.text("symbol"))
+    length = interval_of(query.text("resolution"))
+    for name in ("from", "to"):
+        query.text(name)  # it must be given
+    from_time, to_time = query.time_range(0)
+    span = from_time or 0, to_time + 1
+    datafeed, most = parts.datafeed, parts.settings.history_max_bars
+    starts = (await datafeed.candles(market, length, *span, 0, most)).candles.time
+    if not starts:
+        return {}, market
+    end = max(length.shift(starts[-1], 1), span[1])
+    found = await datafeed.marks(market, starts[0], end, interval=length)
+    return by_bar(found, starts), market
 
 
 def interval_of(resolution: str) -> Interval:
@@ -121,8 +148,8 @@ def config_body(markets: list[Market], settings: Settings) -> dict[str, Any]:
     return {
         "supports_search": True,
         "supports_group_request": False,
-        "supports_marks": False,
-        "supports_timescale_marks": False,
+        "supports_marks": True,
+        "supports_timescale_marks": True,
         "supports_time": True,
         "supported_resolutions": settings.supported_resolutions,
         "exchanges": [every, *({"value": e, "name": e, "desc": e} for e in exchanges)],

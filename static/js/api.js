@@ -40,10 +40,7 @@ export class Api {
     const query = new URLSearchParams({ symbol, timeframe: interval, limit: String(limit) });
     if (to !== undefined) query.set("to", String(to));
     const { data, meta } = await this.#get(`/api/lightweight/ohlcv?${query}`);
-    const candles = cleanCandles(data);
-    // Some servers only say that there is more; then older bars end where these begin.
-    const olderTo = meta?.has_more ? (meta.next_to ?? candles[0]?.time ?? null) : null;
-    return { candles, olderTo };
+    return { candles: cleanCandles(data), olderTo: meta.next_to };
   }
 
   /**

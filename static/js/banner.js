@@ -1,10 +1,11 @@
 /** The banner: what is wrong or in progress, or that the prices are simulated. */
 
-import { failingPart } from "./connection.js";
-import { button, element, icon } from "./element.js";
+import { failingPart, syncingPart } from "./connection.js";
+import { button, element, icon, setText } from "./element.js";
+import { formatFixed } from "./numbers.js";
 import { formatDuration } from "./times.js";
 
-/** @import { Child, Connection, Health, StatusFacts } from "./types.js" */
+/** @import { Child, Health, Part, StatusFacts } from "./types.js" */
 
 const COPIED_MS = 1600;
 const COMMAND = "appliance import trades.csv --market GOLD/USD";
@@ -25,8 +26,9 @@ export class Banner {
 
   /** @param {StatusFacts} facts */
   show({ connection, health, lostFor_s }) {
+    const part = syncingPart(health);
     if (connection.kind === "stale") this.#stale(health, lostFor_s);
-    else if (connection.kind === "syncing") this.#syncing(connection, health);
+    else if (connection.kind === "syncing" && part) this.#syncing(part);
     else if (health?.demo) this.#once("demo", () => demo());
     else this.#hide();
   }
@@ -43,21 +45,22 @@ export class Banner {
       : `${part?.name ?? "A part"} reports: ${part?.reason ?? part?.state ?? "not ready"}. Nothing is lost.`;
     const again = lostFor_s ? button("Try now", this.#retry) : null;
     this.#once("stale", () => [icon("warn"), element("strong"), element("span"), again]);
-    const [strong, words] = [...this.#root.querySelectorAll("strong, span")];
-    if (strong) strong.textContent = title;
-    if (words) words.textContent = cause;
+    this.#say(title, cause);
   }
 
-  /**
-   * @param {Connection} connection
-   * @param {Health | null} health
-   */
-  #syncing(connection, health) {
-    this.#once("syncing", () => syncing(Boolean(health?.demo)));
-    this.#root.style.setProperty(
-      "--progress",
-      String(Number.parseInt(connection.detail, 10) / 100),
-    );
+  /** @param {Part} part */
+  #syncing(part) {
+    const bar = element("div", "banner-progress");
+    this.#once("syncing", () => [element("strong"), element("b"), element("span"), bar]);
+    this.#say(...syncingWords(part));
+    this.#root.style.setProperty("--progress", String(part.progress ?? 0));
+  }
+
+  /** @param {...string} words of the elements that hold any, in order */
+  #say(...words) {
+    this.#root.querySelectorAll("strong, b, span").forEach((node, index) => {
+      setText(node, words[index]);
+    });
   }
 
   #hide() {
@@ -78,17 +81,18 @@ export class Banner {
   }
 }
 
-/** @param {boolean} isDemo */
-function syncing(isDemo) {
-  const title = isDemo ? "Making the demo market" : "Reading the chain";
-  const words = isDemo
-    ? "Simulated history is being written; the chart fills in."
-    : "Charts fill in as blocks arrive.";
-  return [
-    element("strong", "", title),
-    element("span", "", words),
-    element("div", "banner-progress"),
-  ];
+/**
+ * Title, place, and what will happen.
+ * @param {Part} part
+ */
+export function syncingWords({ state, block, head, reason }) {
+  if (state === "seeding") {
+    const words = "Simulated history is being written; the chart fills in.";
+    return ["Making the demo market", "", words];
+  }
+  const place = block && head ? `block ${formatFixed(block, 0)} of ${formatFixed(head, 0)}` : "";
+  const left = reason ? `${reason}. ` : "";
+  return ["Reading the chain", place, `${left}Charts fill in as blocks arrive.`];
 }
 
 function demo() {

@@ -24,9 +24,9 @@ export function cleanCandles(rows) {
 
 /**
  * @param {Record<string, unknown>} row
- * @returns {Candle | null}
+ * @returns {Candle | null} null where a figure is missing
  */
-function toCandle(row) {
+export function toCandle(row) {
   const candle = {
     time: toNumber(row.time),
     open: toNumber(row.open),
@@ -148,13 +148,18 @@ export class CandleStore {
   }
 
   /**
-   * Takes one live bar. Returns the index it now has, or -1 when it is older than all we hold
-   * (history brings it in when it is asked for).
+   * Takes one live bar. Returns the first index that changed, or -1 when it is older than all we
+   * hold (history brings it in when it is asked for). Blocks ascend with time: when a closed bar
+   * is final, those before it are, too, also where their own message came too early for us.
    * @param {Candle} candle
    */
   merge(candle) {
     this.#touched?.set(candle.time, candle);
-    return this.#place(candle);
+    let index = this.#place(candle);
+    if (candle.closed && candle.final) {
+      while (this.#candles[index - 1]?.final === false) this.#candles[--index].final = true;
+    }
+    return index;
   }
 
   /** @param {Candle} candle */

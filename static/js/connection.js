@@ -38,9 +38,7 @@ function describeLoss({ lostMs, nextAttemptMs, nowMs }) {
  * @returns {Connection}
  */
 function describeServer(health, latencyMs) {
-  const syncing = health.parts?.find(
-    (part) => part.state === "seeding" || part.state === "syncing",
-  );
+  const syncing = syncingPart(health);
   if (syncing) {
     const percent = Math.floor((syncing.progress ?? 0) * 100);
     return { kind: "syncing", word: "Syncing", detail: `${percent}${THIN}%` };
@@ -48,6 +46,11 @@ function describeServer(health, latencyMs) {
   if (failingPart(health)) return { kind: "stale", word: "Stale", detail: "" };
   if (health.demo) return { kind: "demo", word: "Demo", detail: "" };
   return { kind: "live", word: "Live", detail: latency(latencyMs) };
+}
+
+/** @param {Health | null} health */
+export function syncingPart(health) {
+  return health?.parts?.find(({ state }) => state === "seeding" || state === "syncing");
 }
 
 /** @param {Health} health */

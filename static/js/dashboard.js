@@ -11,7 +11,7 @@ import { ChartView } from "./chart-view.js";
 import { byId } from "./element.js";
 import { Figures } from "./figures.js";
 import { BarClock, IntervalBar } from "./interval-bar.js";
-import { DEFAULT_INTERVAL, FAVOURITES } from "./intervals.js";
+import { FAVOURITES } from "./intervals.js";
 import { bindKeyboard, createHelp } from "./keyboard.js";
 import { bindTabs, createFolds } from "./layout.js";
 import { MarketList } from "./market-list.js";
@@ -53,10 +53,7 @@ export class Dashboard {
     this.#bootstrap = bootstrap;
     const ahead = bootstrap.time - answeredMs();
     this.#now_s = () => (Date.now() + ahead) / 1000;
-    const home = {
-      symbol: bootstrap.symbol ?? "",
-      interval: bootstrap.interval || DEFAULT_INTERVAL,
-    };
+    const home = { symbol: bootstrap.symbol ?? "", interval: bootstrap.interval };
     this.#navigation = new Navigation(home, (place) => this.#open(place));
     this.#chart = new ChartView(byId("chart-canvas"), this.#now_s);
     this.#list = this.#createList();

@@ -21,7 +21,6 @@ const UNITS = {
 };
 
 export const FAVOURITES = ["1s", "1m", "5m", "15m", "1h", "4h", "1d"];
-export const DEFAULT_INTERVAL = "1m";
 
 /** @param {string} name */
 function parse(name) {

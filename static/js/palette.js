@@ -3,7 +3,6 @@
 /** @import { Palette, Token } from "./types.js" */
 
 const TOKENS = /** @type {const} */ ([
-  "plate",
   "screen",
   "line",
   "outline",

@@ -1,5 +1,7 @@
 /** What is said on `/ws`: stream names, requests, and events turned into our own shapes. */
 
+import { toCandle } from "./candles.js";
+
 /** @import { CandleEvent, Message, ResetEvent, StreamEvent, TradeEvent } from "./types.js" */
 
 /** The spelling without punctuation that stream names use. @param {string} symbol */
@@ -63,20 +65,14 @@ function parseJson(text) {
 function candleEvent(body) {
   const k = body.k;
   if (typeof k !== "object" || k === null) return null;
-  const candle = {
-    time: Number(k.t) / 1000,
-    open: Number(k.o),
-    high: Number(k.h),
-    low: Number(k.l),
-    close: Number(k.c),
-    volume: Number(k.v ?? 0),
-  };
-  if (!Object.values(candle).every(Number.isFinite)) return null;
+  const { o: open, h: high, l: low, c: close, v: volume, final } = k;
+  const candle = toCandle({ time: k.t / 1000, open, high, low, close, volume, final });
+  if (!candle) return null;
   return {
     type: "candle",
     symbol: compactSymbol(String(body.s)),
     interval: String(k.i),
-    candle: { ...candle, final: k.final !== false, closed: k.x === true },
+    candle: { ...candle, closed: k.x === true },
     sentMs: Number(body.E),
   };
 }

@@ -3,7 +3,7 @@
  * it in pill, banner, strip and on the chart element.
  */
 
-import { describeConnection } from "./connection.js";
+import { describeConnection, syncingPart } from "./connection.js";
 
 /** @import { Health, StatusOptions, StreamState } from "./types.js" */
 
@@ -72,13 +72,12 @@ export class Status {
   }
 
   #schedulePoll() {
-    const isBusy = this.#health?.parts?.some((part) => part.state === "seeding");
     setTimeout(
       async () => {
         if (!document.hidden) await this.poll();
         this.#schedulePoll();
       },
-      isBusy ? POLL_BUSY_MS : POLL_MS,
+      syncingPart(this.#health) ? POLL_BUSY_MS : POLL_MS,
     );
   }
 }

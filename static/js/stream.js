@@ -61,11 +61,6 @@ export class Stream {
     this.#connect();
   }
 
-  stop() {
-    this.#cancelTimer();
-    this.#drop();
-  }
-
   /** Replaces the set of streams; only the difference is sent. @param {Iterable<string>} streams */
   want(streams) {
     const next = new Set(streams);

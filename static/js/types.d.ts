@@ -83,6 +83,9 @@ export interface Part {
   state: string;
   progress?: number;
   reason?: string | null;
+  /** Of a chain: the newest processed block, and the newest there is. */
+  block?: number;
+  head?: number;
 }
 
 /** What comparing all candles with their trades came to. */
@@ -289,7 +292,7 @@ export interface BarColours {
 }
 
 export type Token =
-  | ("plate" | "screen" | "raised" | "line" | "outline" | "grid")
+  | ("screen" | "raised" | "line" | "outline" | "grid")
   | ("ink" | "ink2" | "ink3" | "up" | "down" | "warn" | "accent");
 
 export interface Palette extends Record<Token, string> {

@@ -89,6 +89,17 @@ test("an update that comes late or twice lands in its place, once", () => {
   assert.equal(store.at(120)?.close, 11);
 });
 
+test("a closed bar that is final settles those before it, which are to be drawn again", () => {
+  const store = new CandleStore();
+  store.replaceAll([candle(60), candle(120, 10, false), candle(180, 10, false)]);
+  store.merge({ ...candle(240, 10, false), closed: true });
+  assert.equal(store.merge(candle(300)), 4);
+  const finals = () => store.all.map(({ final }) => final);
+  assert.deepEqual(finals(), [true, false, false, false, true]);
+  assert.equal(store.merge({ ...candle(180), closed: true }), 1);
+  assert.deepEqual(finals(), [true, true, true, false, true]);
+});
+
 test("a bar older than all we hold is left to history", () => {
   const store = storeOf(120, 180);
   assert.equal(store.merge(candle(60)), -1);

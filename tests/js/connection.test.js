@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { syncingWords } from "../../static/js/banner.js";
 import { describeConnection } from "../../static/js/connection.js";
 
 /** @type {import("../../static/js/types.js").Health} */
@@ -63,4 +64,29 @@ test("history in the making is a percentage", () => {
     "Syncing",
     "62\u2009%",
   ]);
+});
+
+test("a chain that is read says its block, the head, and what its follower reports", () => {
+  const chain = { name: "chain 1", state: "syncing", progress: 0.5, head: 79_214_066 };
+  const part = { ...chain, block: 78_331_204, reason: "12 min left at 1,226 blocks/s" };
+  assert.deepEqual(words({ health: { status: "not_ready", parts: [part] } }), [
+    "syncing",
+    "Syncing",
+    "50\u2009%",
+  ]);
+  assert.deepEqual(syncingWords(part), [
+    "Reading the chain",
+    "block 78,331,204 of 79,214,066",
+    "12 min left at 1,226 blocks/s. Charts fill in as blocks arrive.",
+  ]);
+  assert.deepEqual(syncingWords(chain), [
+    "Reading the chain",
+    "",
+    "Charts fill in as blocks arrive.",
+  ]);
+});
+
+test("simulated history is not called a chain", () => {
+  const [title, place] = syncingWords({ name: "demo", state: "seeding", progress: 0.2 });
+  assert.deepEqual([title, place], ["Making the demo market", ""]);
 });

@@ -221,15 +221,6 @@ test("asking to retry does not wait, and never opens two sockets", () => {
   assert.equal(bench.sockets.length, 2);
 });
 
-test("a stopped stream stays stopped", () => {
-  const bench = new Bench();
-  bench.connect();
-  bench.stream.stop();
-  bench.pass(60_000);
-  assert.ok(bench.socket.isClosed);
-  assert.equal(bench.sockets.length, 1);
-});
-
 test("events reach the listener, answers and oddities do not", () => {
   const bench = new Bench();
   bench.connect();
