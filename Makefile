@@ -34,6 +34,9 @@ ABSENT := $(if $(wildcard bench/run.py),,bench) $(if $(wildcard tests/fault/test
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # CI adds a report here; a developer a selection: make test PYTEST_ARGS='-k candle'
 PYTEST_ARGS ?=
+# Files are dealt to two processes in the order of collection: tests/conftest.py puts the browser's
+# last. For a debugger: make test PYTEST_ARGS='-n 0'
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: always help run test lint format coverage bench fault picture lock clean
 
@@ -45,7 +48,7 @@ run: $(RUN_STAMP) ## start the appliance on port 3000; options in ARGS, e.g. ARG
 	@exec $(BIN)/appliance serve $(ARGS)
 
 test: lint ## check everything: style, types, layers, JavaScript, tests
-	@$(BIN)/python -m pytest -m 'not fault' $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m 'not fault' $(PARALLEL) $(PYTEST_ARGS)
 
 lint: $(TEST_STAMP) $(JS_STAMP) ## check style, types, layers and JavaScript only
 	@$(STEP) 'ruff check' $(BIN)/ruff check
@@ -61,12 +64,12 @@ format: $(TEST_STAMP) ## sort imports and format the Python code
 	@$(BIN)/ruff format --quiet
 
 coverage: $(TEST_STAMP) ## run the tests and name the lines they miss
-	@$(BIN)/python -m pytest -m 'not fault' --cov $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m 'not fault' $(PARALLEL) --cov $(PYTEST_ARGS)
 
-bench: $(TEST_STAMP) ## measure, with ratios against the bare engine and server
+bench: $(TEST_STAMP) $(JS_STAMP) ## measure, with ratios against the bare engine and server
 	@$(BIN)/python bench/run.py $(ARGS)
 
-fault: $(TEST_STAMP) ## kill processes and fill disks on purpose
+fault: $(TEST_STAMP) $(JS_STAMP) ## kill processes and fill disks on purpose
 	@$(BIN)/python -m pytest -m fault $(PYTEST_ARGS)
 
 picture: $(TEST_STAMP) ## take the README's picture from the real page
@@ -99,7 +102,8 @@ $(TEST_STAMP): $(INSTALL_INPUTS) $(VENDOR_MISSING) | $(BIN)/python
 	@touch $@ $(RUN_STAMP)
 
 # Not `npm ci`: it wants biome's binaries of every platform in the lock, and a mirror may lack some.
-# This keeps to the lock as well, checks its hashes and leaves it as it is.
+# This keeps to the lock as well, checks its hashes and leaves it as it is. It also brings anvil,
+# the node that tests follow, where there is one for the machine (x86-64 Linux).
 tests/js/node_modules/.installed: tests/js/package.json tests/js/package-lock.json | $(TEST_STAMP)
 	@command -v npm >/dev/null || $(STEP) 'install npm' $(PIP_INSTALL) \
 	  "$$(sed -n 's/^NODE_REQUIREMENT = "\(.*\)"$$/\1/p' packaging/backend.py)"

@@ -1,4 +1,4 @@
-"""Run the benchmarks named on the command line, or all: insert, post, history."""
+"""Run the benchmarks named on the command line, or all: insert, post, history, backfill, decode."""
 
 import os
 import platform
@@ -10,12 +10,14 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file by make
 
-from bench import history, insert, post
+from bench import backfill, decode, history, insert, post
 
 BENCHMARKS: Final[dict[str, Callable[[Path], None]]] = {
     "insert": insert.run,
     "post": post.run,
     "history": history.run,
+    "backfill": backfill.run,
+    "decode": decode.run,
 }
 
 

@@ -1,7 +1,8 @@
 """Say what a test run proved, and refuse a run that proved less than it should.
 
 In: the JUnit file that pytest wrote. Out: how many tests ran, which were skipped and why, whether
-the browser and the real day of mainnet trades were among them. Status 1 if the browser was not.
+the browser, the node and the real day of mainnet trades were among them. Status 1 if the browser
+or the node was not.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 BROWSER_TESTS = "tests.browser."
+NODE_TESTS = "tests.test_following_anvil"
+# What tests/conftest.py says of any test, wherever it is, that found no node.
+NO_NODE = "no anvil"
 REAL_DAY_TESTS = "tests.test_real_day"
 
 
@@ -50,12 +54,17 @@ def describe(results: Sequence[Result], subject: str, prefix: str) -> str:
     return f"{subject}: ran ({ran} {'test' if ran == 1 else 'tests'})"
 
 
-def browser_failures(results: Sequence[Result]) -> list[str]:
-    """Return why the browser part of the run does not count; empty when it does."""
-    chosen = [result for result in results if result.name.startswith(BROWSER_TESTS)]
-    if not chosen:
-        return [f"no test below {BROWSER_TESTS[:-1]} ran: the pages were not looked at"]
-    return [f"browser test skipped: {r.name}" for r in chosen if r.skipped is not None]
+def failures(results: Sequence[Result]) -> list[str]:
+    """Return why the run does not count; empty when browser and node were part of it."""
+    found = []
+    for kind, prefix in (("browser", BROWSER_TESTS), ("anvil", NODE_TESTS)):
+        chosen = [result for result in results if result.name.startswith(prefix)]
+        if not chosen:
+            found.append(f"no test below {prefix.rstrip('.')} ran: {kind} tests are missing")
+        found += [f"{kind} test skipped: {r.name}" for r in chosen if r.skipped is not None]
+    elsewhere = (r for r in results if not r.name.startswith(NODE_TESTS))
+    found += [f"anvil test skipped: {r.name}" for r in elsewhere if NO_NODE in (r.skipped or "")]
+    return found
 
 
 def main(report: Path) -> int:
@@ -66,11 +75,12 @@ def main(report: Path) -> int:
             print(f"skipped: {result.name}: {result.skipped}")
     print(describe(results, "tests", ""))
     print(describe(results, "browser", BROWSER_TESTS))
+    print(describe(results, "anvil", NODE_TESTS))
     print(describe(results, "real mainnet day", REAL_DAY_TESTS))
-    failures = browser_failures(results)
-    for failure in failures:
+    found = failures(results)
+    for failure in found:
         print(f"error: {failure}", file=sys.stderr)
-    return 1 if failures else 0
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What tests share: a store on a directory of its own, and a clock that stands still."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from appliance.metrics import Metrics
 from appliance.model import Commit
 from appliance.settings import Settings
 from appliance.store.store import Store
+from tests.anvil import Anvil, missing_reason, start
 
 NOW = 1_750_000_000
 """2025-06-15 15:06:40 UTC, the time of every test."""
@@ -43,7 +45,10 @@ Opener = Callable[[], Opened]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the browser's tests last: Playwright keeps an event loop running in this thread."""
+    """Mark what needs a node; run the browser's tests last: Playwright keeps this thread's loop."""
+    for item in items:
+        if "anvil" in getattr(item, "fixturenames", ()):
+            item.add_marker("anvil")
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
@@ -69,3 +74,16 @@ def open_store(tmp_path: Path) -> Iterator[Opener]:
 def opened(open_store: Opener) -> Opened:
     """Return an empty store that runs."""
     return open_store()
+
+
+@pytest.fixture
+def anvil() -> Iterator[Anvil]:
+    """Run a node of the test's own, with nothing on its chain."""
+    reason = missing_reason()
+    # A build machine without a node would otherwise be green without having followed one.
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+    with start() as node:
+        yield node

@@ -17,6 +17,7 @@ import summary
 import vendor
 
 ROOT = Path(__file__).resolve().parent.parent
+ANVIL = "1.7.1"
 LIGHTWEIGHT_CHARTS = "5.2.1"
 LIGHTWEIGHT_CHARTS_SHA256 = "1bb1ee79f9d4dd17261b53d930f7a8995748276f80e7ba0e24412b5068062f5f"
 
@@ -261,6 +262,18 @@ def test_package_json_and_its_lock_agree() -> None:
     assert wanted == {name: locked[f"node_modules/{name}"]["version"] for name in wanted}
 
 
+def test_the_npm_lock_of_the_tests_is_complete_and_exact() -> None:
+    """The node that tests follow is pinned by its digest, like every tool beside it."""
+    listed = json.loads(_text("tests/js/package.json"))
+    wanted = listed["devDependencies"] | listed["optionalDependencies"]
+    packages = json.loads(_text("tests/js/package-lock.json"))["packages"]
+    locked = {name: entry for name, entry in packages.items() if name}
+
+    assert wanted == {name: locked[f"node_modules/{name}"]["version"] for name in wanted}
+    assert all(entry["integrity"].startswith("sha512-") for entry in locked.values())
+    assert locked["node_modules/@foundry-rs/anvil-linux-amd64"]["version"] == ANVIL
+
+
 def test_constraints_pin_every_runtime_dependency() -> None:
     """setup.cfg and the lock name the same versions."""
     wanted = _pins(_lines(_setup()["options"]["install_requires"]))
@@ -438,6 +451,11 @@ BROWSER_SKIPPED = (
     '<testcase classname="" name="tests.browser.test_page">'
     '<skipped type="pytest.skip" message="no browser" /></testcase>'
 )
+NODE_RAN = '<testcase classname="tests.test_following_anvil" name="test_a" />'
+NODE_SKIPPED = (
+    '<testcase classname="tests.fault.test_reorgs" name="test_a">'
+    '<skipped type="pytest.skip" message="no anvil; npm brings it" /></testcase>'
+)
 REAL_DAY_RAN = '<testcase classname="tests.test_real_day" name="test_a" />'
 REAL_DAY_SKIPPED = (
     '<testcase classname="tests.test_real_day" name="test_a">'
@@ -446,11 +464,12 @@ REAL_DAY_SKIPPED = (
 
 
 def test_a_full_run_is_green(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Browser and real day ran: both are said, status 0."""
-    assert summary.main(_report(tmp_path, BROWSER_RAN, REAL_DAY_RAN)) == 0
+    """Browser, node and real day ran: all are said, status 0."""
+    assert summary.main(_report(tmp_path, BROWSER_RAN, NODE_RAN, REAL_DAY_RAN)) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "tests: ran (2 tests)",
+        "tests: ran (3 tests)",
         "browser: ran (1 test)",
+        "anvil: ran (1 test)",
         "real mainnet day: ran (1 test)",
     ]
 
@@ -459,19 +478,31 @@ def test_a_skipped_real_day_is_said_with_its_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Data that is not there is no failure, but nobody may believe it was checked."""
-    assert summary.main(_report(tmp_path, BROWSER_RAN, REAL_DAY_SKIPPED)) == 0
+    assert summary.main(_report(tmp_path, BROWSER_RAN, NODE_RAN, REAL_DAY_SKIPPED)) == 0
     assert "real mainnet day: skipped: no /shared/data" in capsys.readouterr().out
 
 
 def test_a_skipped_browser_test_is_red(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """CI has a browser; a skip there means the pages went unseen."""
-    assert summary.main(_report(tmp_path, BROWSER_RAN, BROWSER_SKIPPED)) == 1
+    assert summary.main(_report(tmp_path, BROWSER_RAN, BROWSER_SKIPPED, NODE_RAN)) == 1
     assert "browser test skipped: tests.browser.test_page" in capsys.readouterr().err
 
 
-def test_a_run_without_browser_tests_is_red(
+def test_a_skipped_node_test_is_red_wherever_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """CI has the node; a skip there means that no chain was followed."""
+    assert summary.main(_report(tmp_path, BROWSER_RAN, NODE_RAN, NODE_SKIPPED)) == 1
+    assert "anvil test skipped: tests.fault.test_reorgs.test_a" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("ran", "missing"),
+    [(BROWSER_RAN, "tests.test_following_anvil"), (NODE_RAN, "tests.browser")],
+)
+def test_a_run_without_browser_or_node_is_red(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ran: str, missing: str
+) -> None:
     """An empty folder proves nothing either."""
-    assert summary.main(_report(tmp_path, REAL_DAY_RAN)) == 1
-    assert "no test below tests.browser ran" in capsys.readouterr().err
+    assert summary.main(_report(tmp_path, ran, REAL_DAY_RAN)) == 1
+    assert f"no test below {missing} ran" in capsys.readouterr().err
