@@ -22,12 +22,15 @@ from appliance.caretaker import Caretaker, DamageState, DiskState
 from appliance.datafeed import Datafeed
 from appliance.errors import ConfigError, StoreLocked
 from appliance.following.chains import configured
+from appliance.following.presets import Presets
 from appliance.following.source import Around, ChainSource
 from appliance.heads import Heads
 from appliance.hub import Hub, Limits
 from appliance.ingest import Ingest
 from appliance.live import Live
 from appliance.metrics import Metrics
+from appliance.pushed.book import Book
+from appliance.pushed.service import Pushed
 from appliance.schedule import Schedule
 from appliance.settings import Settings
 from appliance.signals import Ending
@@ -41,6 +44,7 @@ from appliance.web import (
     backups,
     dashboard,
     demo,
+    events,
     lightweight,
     ops,
     security,
@@ -48,6 +52,7 @@ from appliance.web import (
     trades,
     udf,
     verify,
+    webhooks,
 )
 from appliance.web.parts import Parts
 from appliance.web.request import Request
@@ -70,6 +75,7 @@ class Appliance:
     live: Live
     demo: DemoSource | None
     chains: tuple[ChainSource, ...]
+    pushed: Pushed
     parts: Parts
 
 
@@ -92,7 +98,11 @@ def build(settings: Settings, address: str = "") -> Appliance:
     if settings.demo != "off":
         demo_source = DemoSource(store, datafeed, ingest, stays=settings.demo == "on")
     around = Around(settings, store, ingest, metrics, live.processed)
-    chains = tuple(ChainSource(t, around) for t in configured(settings) if t.rpc_urls)
+    terms = configured(settings)
+    chains = tuple(ChainSource(t, around) for t in terms if t.rpc_urls)
+    presets = Presets(settings.events_file)
+    book = Book(terms, presets, presets.named(settings.preset, "PRESET"), store, chains)
+    pushed = Pushed(book, store.reader, ingest, create=settings.auto_create_markets)
     parts = Parts(
         settings=settings,
         metrics=metrics,
@@ -108,7 +118,7 @@ def build(settings: Settings, address: str = "") -> Appliance:
         instance=server.instance,
         demo=demo_source,
     )
-    return Appliance(settings, server, store, ingest, live, demo_source, chains, parts)
+    return Appliance(settings, server, store, ingest, live, demo_source, chains, pushed, parts)
 
 
 def create_app(appliance: Appliance) -> App:
@@ -128,6 +138,8 @@ def create_app(appliance: Appliance) -> App:
     security.install(app, appliance.parts)
     for module in (udf, lightweight, trades, admin, backups, verify, demo, ops, stream, dashboard):
         app.blueprint(module.blueprint(appliance.parts))
+    for pushing in (events, webhooks):
+        app.blueprint(pushing.blueprint(appliance.parts, appliance.pushed))
     return app
 
 

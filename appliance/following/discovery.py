@@ -77,6 +77,10 @@ class Discovery:
         """Return all markets, in the order of their discovery."""
         return list(self._markets.values())
 
+    def holds(self, address: str) -> bool:
+        """Return whether logs of this contract are believed; any thread may ask."""
+        return address in self._terms or (address, "") in self._rows
+
     def made_by(self, contracts: Collection[str]) -> list[str]:
         """Return the contracts among these, and those of the markets that they made."""
         made = [row.address for row in self._rows.values() if row.factory in contracts]

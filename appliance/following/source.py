@@ -85,6 +85,21 @@ class ChainSource:
         self._progress = Progress(terms.name, around.monotonic)
         self.name = f"chain {terms.name}"
 
+    @property
+    def chain_id(self) -> int | None:
+        """Return the chain's id, None until a node has said it."""
+        return self._intake.chain_id if self._intake is not None else self._terms.chain_id
+
+    def follows(self, address: str) -> bool:
+        """Return whether the logs of this contract (lower case) are read from the nodes."""
+        if self._intake is not None:
+            return self._intake.discovery.holds(address)
+        return any(contract.address == address for contract in self._terms.contracts)
+
+    def wake(self) -> None:
+        """Look for a new block now."""
+        self._woken.set()
+
     def start(self) -> None:
         """Begin to follow."""
         self._task = asyncio.create_task(self._run(), name=self.name)

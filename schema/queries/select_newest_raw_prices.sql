@@ -7,4 +7,5 @@ FROM trades
 WHERE market_id IN {markets:Array(UInt32)}
     AND kind IN {kinds:Array(String)}
     AND mark_price IS NOT NULL
+    AND raw_price != 0
 GROUP BY market_id

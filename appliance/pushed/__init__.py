@@ -1,0 +1,1 @@
+"""Events and logs that others push: into the same decoder, by the same presets, as a chain's."""
