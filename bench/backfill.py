@@ -1,9 +1,11 @@
 """Events per second from a real node: what the node, the fetching and the decoding take of it.
 
 anvil makes 200,000 events of 20 vAMM markets in 910 blocks, a few seconds' work, so they are not
-kept. Each part is then measured by itself, in one process beside the node.
+kept. The follower then reads them from the factory to candles (`whole`: node, follower and store on
+the same cores), and each part is measured by itself; its share is of the whole's time.
 """
 
+import asyncio
 import json
 import os
 import time
@@ -17,8 +19,15 @@ from appliance.chain.decode import Decoder
 from appliance.chain.log import Logs
 from appliance.chain.market import ContractMarket
 from appliance.chain.preset import built_in
+from appliance.following.chains import configured
+from appliance.following.source import Around, ChainSource
+from appliance.ingest import Ingest
+from appliance.metrics import Metrics
 from appliance.model import MarketSpec
 from appliance.rpc.records import LogRecord, read_logs
+from appliance.running import prepare
+from appliance.settings import Settings
+from appliance.store.store import Store
 from tests.anvil import CHAIN_ID, Anvil, Contract, missing_reason, start
 
 MARKETS: Final = 20
@@ -37,10 +46,11 @@ def run(folder: Path) -> None:
         print(reason)
         return
     with start() as node:
-        print(f"{'part':<10} {'s':>6} {'events/s':>9} {'node CPU s':>10}")
+        print(f"{'part':<10} {'s':>6} {'events/s':>9} {'own CPU s':>10} {'node CPU s':>10}")
         factory, markets = _markets(node)
         first = node.head + 1
         _timed("generate", node, lambda: generate(factory))
+        _timed("whole", node, lambda: follow(node, factory.address, folder))
         answers = _timed("node", node, lambda: _fetch(node, first))
         found = _timed("read", node, lambda: [log for raw in answers for log in read(raw)])
         decoder = Decoder(CHAIN_ID, markets)
@@ -70,6 +80,36 @@ def generate(factory: Contract) -> None:
     """Mine EVENTS events of all markets, in BLOCKS blocks."""
     share = EVENTS_A_BLOCK // MARKETS
     factory.node.mine_each(factory.request("burstAll", seed, share) for seed in range(BLOCKS))
+
+
+def follow(node: Anvil, factory: str, folder: Path) -> None:
+    """Follow the chain to its head, with a store of its own."""
+    settings = Settings(
+        data_dir=folder / "follow", rpc_url=(node.url,), factory_address=(factory,), demo="off"
+    )
+    prepare(settings.data_dir)
+    asyncio.run(_followed(settings, node.head))
+
+
+async def _followed(settings: Settings, head: int) -> None:
+    metrics = Metrics()
+    ingest = Ingest(metrics)
+    store = Store(settings, metrics, ingest.publish)
+    store.open()
+    try:
+        ingest.open(store.writer)
+        around = Around(settings, store, ingest, metrics, lambda *_: None)
+        source = ChainSource(configured(settings)[0], around)
+        source.start()
+        while (state := source.state()).state != "live" or state.numbers["block"] < head:
+            if state.state == "failing":
+                raise RuntimeError(state.reason)
+            await asyncio.sleep(0.01)
+        await source.stop()
+        if metrics.chain_logs.labels(source.name, "decoded")._value.get() < EVENTS:
+            raise RuntimeError("not every event was decoded")
+    finally:
+        store.close()
 
 
 def _fetch(node: Anvil, first: int) -> list[bytes]:
@@ -109,10 +149,11 @@ def _logs(found: list[LogRecord]) -> Logs:
 
 
 def _timed(part: str, node: Anvil, work: Callable[[], _T]) -> _T:
-    begun, used = time.perf_counter(), node_cpu_s(node)
+    begun, own, used = time.perf_counter(), time.process_time(), node_cpu_s(node)
     result = work()
     took, cpu = time.perf_counter() - begun, node_cpu_s(node) - used
-    print(f"{part:<10} {took:>6.2f} {EVENTS / took:>9,.0f} {cpu:>10.2f}")
+    own = time.process_time() - own
+    print(f"{part:<10} {took:>6.2f} {EVENTS / took:>9,.0f} {own:>10.2f} {cpu:>10.2f}")
     return result
 
 
