@@ -1,10 +1,15 @@
 """A chain is followed whole and in order, whatever its nodes do and however it is reorganized."""
 
 import random
+import time
+from pathlib import Path
 
 import pytest
 
 from appliance.following.terms import ContractTerms
+from appliance.metrics import Metrics
+from appliance.settings import Settings
+from appliance.store.store import Store
 from tests.conftest import Opened, Opener
 from tests.fake_answers import Faults
 from tests.fake_chain import START_TIME, FakeBlock, FakeChain, digest
@@ -193,3 +198,21 @@ async def test_a_local_chain_that_was_started_anew_is_read_anew(open_store: Open
     async with FakeNode(anew) as node, following(opened, [node]) as world:
         await world.follow()
     assert expected(anew) == stored(opened)
+
+
+async def test_trades_that_are_older_than_is_kept_are_left_out(tmp_path: Path) -> None:
+    """RETENTION_TRADES_DAYS must not stop a chain from being followed."""
+    chain, trader = trading(50)
+    for _ in range(40):  # the newest days
+        chain.mine(trader.logs(2), time=int(time.time()) - 3_600)
+    settings = Settings(data_dir=tmp_path, retention_trades_days=5)
+    store = Store(settings, Metrics(), lambda commit: None)
+    store.open()
+    try:
+        opened = Opened(store, Metrics())
+        async with FakeNode(chain) as node, following(opened, [node]) as world:
+            await world.follow()
+        newest = [row for row in expected(chain) if row["sequence"] >> 20 > 50]
+        assert newest == stored(opened)
+    finally:
+        store.close()

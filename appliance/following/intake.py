@@ -5,10 +5,13 @@ back, the decoder's memory is recalled from the trades.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 
 from appliance.chain.counts import Counts
 from appliance.chain.decode import Decoded, Decoder
@@ -140,7 +143,7 @@ class Intake:
             (*self._unsaid, *map(self._remember, saved), *self.trail.checkpoints(blocks)),
         )
         receipt = await self._ingest.submit(
-            decoded.trades, self._decoder.specs, SOURCE, bulk=bulk, attached=attached
+            self._kept(decoded.trades), self._decoder.specs, SOURCE, bulk=bulk, attached=attached
         )
         self.counts.add(decoded.counts)
         self._unsaid = []
@@ -153,9 +156,20 @@ class Intake:
         decoded = await self._decoded(records)
         marks = tuple(mark.stored(self.chain_id) for mark in decoded.marks)
         await self._ingest.submit(
-            decoded.trades, self._decoder.specs, SOURCE, bulk=True, attached=Attached(marks)
+            *(self._kept(decoded.trades), self._decoder.specs, SOURCE),
+            bulk=True,
+            attached=Attached(marks),
         )
         self.counts.add(decoded.counts)
+
+    def _kept(self, trades: pa.Table) -> pa.Table:
+        """Return the trades without those that are older than the operator keeps them."""
+        now, find = int(time.time()), self._store.catalogue.find
+        limits = [self._store.kept_from(find(spec), now) for spec in self._decoder.specs]
+        if not any(limits) or not trades.num_rows:
+            return trades
+        limit_us = np.array(limits, np.int64)[trades["market_id"].to_numpy()] * 1_000_000
+        return trades.filter(pa.array(trades["time"].cast(pa.int64()).to_numpy() >= limit_us))
 
     async def caught_up(self) -> None:
         """Note that the late contracts are followed like all others from here on."""

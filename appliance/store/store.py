@@ -10,7 +10,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from appliance.errors import ConfigError
 from appliance.metrics import Metrics
-from appliance.model import Commit
+from appliance.model import Commit, Market
 from appliance.settings import Settings
 from appliance.store.bounds import Bounds
 from appliance.store.catalogue import Catalogue
@@ -50,7 +50,8 @@ class Store:
         self.disk = _disk(settings)
         self._checking = threading.Lock()
         metrics.disk_free.set_function(lambda: self.disk.room().free)
-        bounds = Bounds(self.disk, Policy(settings.retention_trades_days, settings.candles_days))
+        policy = Policy(settings.retention_trades_days, settings.candles_days)
+        bounds = self._bounds = Bounds(self.disk, policy)
         self._commits = Commits(self.catalogue, journal, gate, publish, metrics, bounds)
         self._upkeep = Upkeep(self._commits, journal, gate, self.catalogue, bounds, publish)
         self.writer = Writer(self.engine, self._commits, metrics)
@@ -86,6 +87,14 @@ class Store:
     def pending(self) -> bool:
         """Return whether something that was taken waits to be stored."""
         return self._commits.pending
+
+    def kept_from(self, market: Market | None, now: int) -> int:
+        """Return the unix second before which no trade of a market is accepted, 0 if any is.
+
+        `market` None: one that is not stored yet.
+        """
+        limit = max(self._bounds.trades_from, self._bounds.policy.trades_from(now))
+        return max(limit, market.raw_complete_from) if market else limit
 
     @property
     def lost(self) -> list[Case]:
