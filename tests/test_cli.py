@@ -17,7 +17,7 @@ from appliance.errors import BadRequest, Conflict, Retryable, StoreLocked
 from appliance.running import Running
 from tests.processes import command, environment, run
 
-COMMANDS = ["serve", "get", "import", "verify", "backup", "restore", "disk", "settings"]
+COMMANDS = ["serve", "get", "import", "verify", "backup", "restore", "disk", "doctor", "settings"]
 Main = Callable[..., tuple[int, str, str]]
 
 

@@ -8,11 +8,12 @@ endpoints are asked at once, and none is waited for long. `appliance doctor` loo
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from appliance.following.bloom import mask
+from appliance.following.follower import DEVELOPMENT_CHAINS
 from appliance.following.progress import spoken
 from appliance.following.terms import ChainTerms
 from appliance.rpc.endpoint import Endpoint
@@ -20,8 +21,6 @@ from appliance.rpc.errors import RangeTooWide, RateLimited, Rejected, RpcError, 
 from appliance.rpc.probe import NOBODY
 from appliance.rpc.records import Header, LogRecord
 
-DEVELOPMENT_CHAINS: Final = frozenset({1_337, 31_337})
-"""Blocks come when their developer wants, with times that need not be true."""
 CLOCK_S: Final = 30
 STALE_S: Final = 120
 BEHIND_S: Final = 60
@@ -97,26 +96,35 @@ def clock_warning(head_time: int, now: float) -> str:
 
 async def _looked_at(endpoint: Endpoint, terms: ChainTerms, oldest: bool) -> _Seen:
     seen = _Seen(endpoint)
-    try:
-        async with asyncio.timeout(_TIME_S):
-            seen.chain_id = await endpoint.chain_id()
-            seen.head = await endpoint.header("latest")
-            addresses = [contract.address for contract in terms.contracts][:_MOST_ADDRESSES]
-            await _look_at_logs(seen, addresses)
-            if oldest:
-                seen.keeps_states = await _keeps_states(endpoint, (addresses or [NOBODY])[0])
-    except TimeoutError:
-        seen.warnings.append(f"{endpoint.name}: it does not answer within {_TIME_S:.0f} s")
-    except RpcError as error:
-        seen.warnings.append(str(error))
+    await _in_time(seen, _look(seen, terms, oldest))
     return seen
 
 
-async def _look_at_logs(seen: _Seen, addresses: Sequence[str]) -> None:
+async def _in_time(seen: _Seen, work: Awaitable[None]) -> None:
+    """Do some of the looking; a failure becomes a warning."""
+    try:
+        async with asyncio.timeout(_TIME_S):
+            await work
+    except TimeoutError:
+        seen.warnings.append(f"{seen.endpoint.name}: it does not answer in time")
+    except RpcError as error:
+        seen.warnings.append(str(error))
+
+
+async def _look(seen: _Seen, terms: ChainTerms, oldest: bool) -> None:
+    endpoint = seen.endpoint
+    addresses = [contract.address for contract in terms.contracts][:_MOST_ADDRESSES]
+    seen.chain_id = await endpoint.chain_id()
+    seen.head = await endpoint.header("latest")
+    if seen.head is not None:
+        await _look_at_logs(seen, seen.head.number, addresses)
+    if oldest:
+        seen.keeps_states = await _keeps_states(endpoint, (addresses or [NOBODY])[0])
+
+
+async def _look_at_logs(seen: _Seen, last: int, addresses: Sequence[str]) -> None:
     """Read a few blocks' logs, and the bloom of a block that has some."""
-    if seen.head is None:
-        return
-    endpoint, last = seen.endpoint, seen.head.number
+    endpoint = seen.endpoint
     try:
         logs = await endpoint.logs(max(0, last - _BLOCKS + 1), last, addresses, [])
     except (RangeTooWide, TooManyResults):
@@ -161,15 +169,9 @@ async def _compare(seen: Sequence[_Seen], confirmations: int) -> None:
     height = max(0, min(one.head.number for one in near if one.head) - confirmations)
 
     async def ask(one: _Seen) -> None:
-        try:
-            async with asyncio.timeout(_TIME_S):
-                one.at_height = await one.endpoint.header(height)
-        except TimeoutError:
-            one.warnings.append(f"{one.endpoint.name}: it does not tell block {height} in time")
-        except RpcError as error:
-            one.warnings.append(str(error))
+        one.at_height = await one.endpoint.header(height)
 
-    await asyncio.gather(*map(ask, near))
+    await asyncio.gather(*(_in_time(one, ask(one)) for one in near))
 
 
 def _forks(seen: Sequence[_Seen]) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Final
 
 from appliance.chain.counts import Counts
 from appliance.errors import ConfigError, Retryable
+from appliance.following.brief import brief
 from appliance.following.chains import ChainTerms, default_confirmations
 from appliance.following.follower import DEVELOPMENT_CHAINS, Follower, Step
 from appliance.following.intake import Intake
@@ -82,6 +83,7 @@ class ChainSource:
         self._head_since = 0.0
         self._error: str | None = "connecting"
         self._counted = Counts()
+        self._looked = False
         self._progress = Progress(terms.name, around.monotonic)
         self.name = f"chain {terms.name}"
 
@@ -156,6 +158,7 @@ class ChainSource:
             *(chain_id, self._terms, tokens, self._pool, self._around.store, self._around.ingest)
         )
         await intake.load()
+        await self._look_briefly(intake)
         follower = self._follower = Follower(
             *(self.name, intake, self._pool, self._confirmations),
             *(self._terms.start_block, self._tell),
@@ -169,6 +172,16 @@ class ChainSource:
             self._error = None
             await self._pause()
             head = await self._see()
+
+    async def _look_briefly(self, intake: Intake) -> None:
+        """Warn once of what is wrong with the nodes."""
+        if self._looked:
+            return
+        self._looked = True
+        begun = intake.trail.tip is not None
+        about = (self._pool.endpoints, self._terms, self._confirmations)
+        for warning in await brief(*about, begun=begun):
+            log.warning("%s: %s", self.name, warning)
 
     async def _see(self) -> Header:
         """Return the head, and note whether it moved."""
