@@ -102,10 +102,10 @@ function demo() {
     element(
       "span",
       "banner-more",
-      "To chart your own market, run ",
+      "To chart your own market, set ",
+      element("code", "", "RPC_URL"),
+      " or run ",
       element("code", "", "appliance import FILE"),
-      " or send trades to ",
-      element("code", "", "POST /api/trades"),
       ".",
     ),
     copyButton(),

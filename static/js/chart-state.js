@@ -4,7 +4,8 @@ import { button, element } from "./element.js";
 
 const GHOST_BARS = [38, 52, 47, 63, 58, 71, 66, 54, 60, 48, 57, 69];
 const WAYS = [
-  ["appliance import", "trades, or raw contract logs, from a file"],
+  ["RPC_URL", "a chain's contracts"],
+  ["appliance import", "trades or logs from a file"],
   ["POST /api/trades", "your own trades, with a write key"],
   ["DEMO=on", "three simulated markets"],
 ];
