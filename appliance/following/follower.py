@@ -62,7 +62,6 @@ class Follower:
         self.reader = Reader(pool)
         self._width = Width()
         self._factory_width = Width()
-        self.first = 0
         self._intake = intake
         self._pool = pool
         self._confirmations = confirmations
@@ -75,6 +74,11 @@ class Follower:
         tip = self._intake.trail.tip
         return tip.number + 1 if tip else self.first
 
+    @property
+    def first(self) -> int:
+        """Return the number of the block that reading began with."""
+        return self._intake.trail.first or 0
+
     async def begin(self, head: Header) -> None:
         """Find the block to begin with, once everything stored is loaded.
 
@@ -82,15 +86,14 @@ class Follower:
             Nonsense: this is another chain than the one that was followed so far.
         """
         await self._check_genesis()
+        trail, wanted = self._intake.trail, self._start_block
+        if trail.first is None:
+            trail.first = await self._find_first(self._both(), head)
+        elif wanted is not None and wanted < trail.first:
+            log.info("%s: START_BLOCK is earlier than it was: history is read again", self.name)
+            trail.first, self._intake.late = wanted, list(self._intake.contracts)
         if self._intake.late:
             await self._catch_up(head)
-        tip = self._intake.trail.tip
-        if self._start_block is not None:
-            self.first = self._start_block
-        elif tip is not None:
-            self.first = min(self.first, tip.number) if self.first else tip.number
-        else:
-            self.first = await self._find_first(self._both(), head)
 
     async def _find_first(self, asked: Asked, head: Header) -> int:
         if self._start_block is not None:
@@ -240,7 +243,9 @@ class Follower:
         if tip is None or head.number > tip.number:
             return False  # the first block after the tip tells
         known = self._intake.trail.below(head.number)
-        if known is None or await self._pool.run(lambda endpoint: _is_there(endpoint, known)):
+        if known is None or known.hash == head.hash:
+            return False
+        if await self._pool.run(lambda endpoint: _is_there(endpoint, known)):
             return False
         await self._rewind()
         return True
@@ -262,6 +267,8 @@ class Follower:
 
     async def _rewind(self) -> None:
         ancestor = await self._pool.run(self._ancestor)
+        if ancestor is not None and ancestor == self._intake.trail.tip:
+            return  # nodes differ, or the chain has come back
         await self._retract(ancestor.number + 1 if ancestor else 0)
 
     async def _ancestor(self, endpoint: Endpoint) -> Block | None:
@@ -272,6 +279,9 @@ class Follower:
         depth = tip.number - number + 1 if tip else 0
         log.info("%s: %d blocks from %d on are read again", self.name, depth, number)
         await self._intake.retract(number)
+        if number == 0:  # nothing is left by which to tell where the contracts are now
+            head = await self._pool.head()
+            self._intake.trail.first = await self._find_first(self._both(), head)
         self._tell(Step(self._intake.trail.tip, number, depth))
 
     # What is asked for

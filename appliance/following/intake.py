@@ -55,7 +55,7 @@ class Intake:
         self._pool = pool
         self._store = store
         self._ingest = ingest
-        self._contracts = [contract.address for contract in terms.contracts]
+        self.contracts = [contract.address for contract in terms.contracts]
         self._kind = f"market:{chain_id}"
         self._contract_kind = f"contract:{chain_id}"
         self._unsaid: list[Checkpoint] = []
@@ -83,8 +83,8 @@ class Intake:
         A contract that comes back has missed something: it is forgotten, to be new again.
         """
         known = {address for address, value in remembered.items() if value}
-        new = [address for address in self._contracts if address not in known]
-        gone = known.difference(self._contracts)
+        new = [address for address in self.contracts if address not in known]
+        gone = known.difference(self.contracts)
         self._unsaid = [Checkpoint(self._contract_kind, address, "") for address in gone]
         if self.trail.tip is None:
             self._unsaid += map(self._followed, new)

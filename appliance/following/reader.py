@@ -10,7 +10,7 @@ more often once one was caught.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Protocol, TypeVar
 
 import msgspec
@@ -41,6 +41,7 @@ _LOOKS_AT_PROOF: Final = 30
 _PROOF: Final = 1e-3
 _AT_ONCE: Final = 8
 _PATIENCE: Final = 4
+_MANY: Final = 1_000
 _ROUND: Final = frozenset({1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000})
 """Numbers of logs at which nodes are known to cut an answer short without saying so."""
 
@@ -156,8 +157,22 @@ class Reader:
             if far.logs:
                 self._caught(f"blocks {first} to {last}")
         if not far.logs and not self.lies:
-            self.believed.append(Belief(asked, first, last))
+            self._believe(Belief(asked, first, last))
         return far
+
+    def _believe(self, belief: Belief) -> None:
+        """Remember a range; those that touch become one when there are many."""
+        self.believed.append(belief)
+        if len(self.believed) % _MANY:
+            return
+        merged: list[Belief] = []
+        for each in sorted(self.believed, key=lambda b: (b.asked.addresses, b.first)):
+            newest = merged[-1] if merged else None
+            if newest and newest.asked == each.asked and each.first <= newest.last + 1:
+                merged[-1] = replace(newest, last=max(newest.last, each.last))
+            else:
+                merged.append(each)
+        self.believed = merged
 
     async def _one(self, asked: Asked, number: int) -> Far:
         """Return the logs of a block that holds too many for a question by range."""

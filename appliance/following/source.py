@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from appliance.chain.counts import Counts
-from appliance.errors import ConfigError, Retryable
+from appliance.errors import ApplianceError, ConfigError
 from appliance.following.brief import brief
 from appliance.following.chains import ChainTerms, default_confirmations
 from appliance.following.follower import DEVELOPMENT_CHAINS, Follower, Step
@@ -123,7 +123,7 @@ class ChainSource:
                 began = self._monotonic()
                 try:
                     await self._session()
-                except (ConfigError, Retryable) as error:
+                except ApplianceError as error:
                     self._failed(str(error))
                 except Exception as error:
                     log.exception("%s: stopped, and begun again", self.name)
@@ -252,6 +252,9 @@ class ChainSource:
         numbers = {"head": head.number, "block": block, "behind": behind}
         if self._error is not None and self._error != "connecting":
             return PartState(self.name, "failing", self._error, None, numbers)
+        if self._intake is not None and self._intake.late:
+            late = "reads the history of contracts that are new here"
+            return PartState(self.name, "syncing", late, None, numbers)
         if behind > max(self._confirmations, 1):
             left = self._progress.seconds_left(head.number)
             reason = None if left is None else f"about {spoken(left)} left"

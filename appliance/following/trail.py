@@ -17,6 +17,7 @@ _SAMPLE: Final = 32
 _BLOCK_S: Final = 12.0
 _CURSOR: Final = "cursor"
 _GENESIS: Final = "genesis"
+_FIRST: Final = "first"
 
 
 class Block(NamedTuple):
@@ -35,6 +36,8 @@ class Trail:
         self.kind = f"block:{chain_id}"
         self.genesis = ""
         """The hash of block 0, by which a chain that was started anew is told."""
+        self.first: int | None = None
+        """The first block that was ever read."""
         self._blocks: list[Block] = []
 
     @property
@@ -97,6 +100,7 @@ class Trail:
         if rows:
             rows.append(Checkpoint(self.kind, _CURSOR, rows[-1].value))
             rows.append(Checkpoint(self.kind, _GENESIS, self.genesis))
+            rows.append(Checkpoint(self.kind, _FIRST, str(self.first or 0)))
         return tuple(rows)
 
     def cut_checkpoints(self, number: int) -> tuple[Checkpoint, ...]:
@@ -108,6 +112,7 @@ class Trail:
         """Take back what was remembered: values by key."""
         self._blocks = []
         self.genesis = stored.get(_GENESIS, "")
+        self.first = int(stored[_FIRST]) if _FIRST in stored else None
         cursor = stored.get(_CURSOR)
         if cursor:
             tip = _block(cursor)

@@ -6,8 +6,8 @@ const GHOST_BARS = [38, 52, 47, 63, 58, 71, 66, 54, 60, 48, 57, 69];
 const WAYS = [
   ["RPC_URL", "a chain's contracts"],
   ["appliance import", "trades or logs from a file"],
-  ["POST /api/trades", "your own trades, with a write key"],
-  ["DEMO=on", "three simulated markets"],
+  ["POST /api/trades", "your trades, with a key"],
+  ["DEMO=on", "simulated markets"],
 ];
 
 export class ChartState {
