@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.following import trail as following_trail
 from appliance.following.terms import ContractTerms
 from appliance.metrics import Metrics
 from appliance.settings import Settings
@@ -216,3 +217,39 @@ async def test_trades_that_are_older_than_is_kept_are_left_out(tmp_path: Path) -
         assert newest == stored(opened)
     finally:
         store.close()
+
+
+async def test_a_reorg_deeper_than_is_remembered_begins_anew(
+    open_store: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after a restart: history is read from where it began, not from where it stood."""
+    monkeypatch.setattr(following_trail, "SIZE", 16)
+    chain, trader = trading(120)
+    async with FakeNode(chain) as node:
+        opened = open_store()
+        async with following(opened, [node]) as world:
+            await world.follow()
+        opened.store.close()
+        chain.reorg(100, *(trader.logs(1) for _ in range(105)))
+        opened = open_store()
+        async with following(opened, [node]) as world:
+            await world.follow()
+            assert expected(chain) == stored(opened)
+            chain.reorg(60, *(trader.logs(1) for _ in range(61)))
+            await world.follow()
+        assert expected(chain) == stored(opened)
+
+
+async def test_an_earlier_start_brings_the_history_before(open_store: Opener) -> None:
+    """A later one takes nothing away."""
+    chain, trader = trading(200)
+    async with FakeNode(chain) as node:
+        rows = []
+        for start_block in (150, 20, 199, None):
+            opened = open_store()
+            async with following(opened, [node], start_block=start_block) as world:
+                await world.follow()
+                rows.append(len(stored(opened)))
+            opened.store.close()
+            chain.mine(trader.logs(0))
+    assert 0 < rows[0] < rows[1] == rows[2] == rows[3]
