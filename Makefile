@@ -36,7 +36,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTEST_ARGS ?=
 # Files are dealt to two processes in the order of collection: tests/conftest.py puts the browser's
 # last. For a debugger: make test PYTEST_ARGS='-n 0'
-PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 
 .PHONY: always help run test lint format coverage bench fault picture lock clean
 

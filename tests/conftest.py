@@ -1,6 +1,7 @@
 """What tests share: a store on a directory of its own, and a clock that stands still."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "anvil" in getattr(item, "fixturenames", ()):
             item.add_marker("anvil")
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+def pytest_runtest_setup() -> None:
+    """Put back what web3 raises when a test imports it: see appliance/rpc/line.py."""
+    sys.setrecursionlimit(1_000)
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ change the endpoint's rate here.
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -31,6 +32,19 @@ _SMOOTHING: Final = 0.2
 """The weight of the newest request in the latency."""
 
 
+def _import_politely(name: str) -> None:
+    """Import a module that comes with web3, and undo what it does to the whole process.
+
+    py_ecc lets Python recurse 100,000 deep, at which a request of deeply nested JSON overflows the
+    stack and ends the process. It does so when it is first imported, so that is done here, in
+    milliseconds and without letting anything else run in between.
+    """
+    limit = sys.getrecursionlimit()
+    with suppress(ImportError):
+        import_module(name)
+    sys.setrecursionlimit(limit)
+
+
 class Line:
     """One endpoint's line. `latency_s` is that of small questions, 0.0 before the first."""
 
@@ -50,6 +64,7 @@ class Line:
 
     async def open(self) -> None:
         """Make the session; nothing is sent yet. web3 is imported by the first one, in a thread."""
+        _import_politely("py_ecc")
         module = await asyncio.to_thread(import_module, "appliance.rpc.provider")
         if self._opened is None:
             self._opened = module.Provider(self._url, self._timeout_s, self.limits.concurrency)

@@ -92,7 +92,7 @@ def test_the_legend_follows_the_crosshair_and_returns_to_the_last_bar(visit: Vis
     assert "final" in (visit.page.text_content("#legend") or "")
     visit.page.mouse.move(600, 20)
     visit.until(f"{legend} === {CHART}.lastTime")
-    assert "forming" in (visit.page.text_content("#legend") or "")
+    visit.until("document.getElementById('legend').textContent.includes('forming')", 90)
 
 
 def test_the_arrow_keys_walk_the_bars_and_say_them(visit: Visit) -> None:
