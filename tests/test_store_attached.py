@@ -95,6 +95,13 @@ def test_a_retraction_without_trades_still_sets_the_cursor_back(opened: Opened) 
     assert (0, [], "3") == stored(opened)
 
 
+def test_a_retraction_without_trades_still_takes_marks(opened: Opened) -> None:
+    """A block may hold nothing but a funding update."""
+    put(opened, [trade(1)], Attached((mark(1), mark(7)), ()))
+    opened.store.writer.retract(1, 5).result(60)
+    assert [(1, 1, 0.01)] == stored(opened)[1]
+
+
 @pytest.mark.parametrize("step", ["insert_markets", "_attach"])
 def test_a_kill_in_the_middle_leaves_all_or_nothing(
     open_store: Opener, monkeypatch: pytest.MonkeyPatch, step: str

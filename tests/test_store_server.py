@@ -226,7 +226,7 @@ async def test_a_server_that_goes_and_comes_back(
     assert "Connection refused" in caplog.text
     server.start()
     assert (await status.report()).ready
-    assert Receipt(5, 5) == put(opened, with_ids(5) + with_ids(5, NOW - 500))
+    assert Receipt(0, 10) == put(opened, with_ids(5) + with_ids(5, NOW - 500))  # was journalled
     assert len((await opened.store.reader.query("select_markets"))[0]) == 1
     assert [5, 5] == [commit.trades.num_rows for commit in opened.commits]
 

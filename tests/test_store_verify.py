@@ -398,7 +398,8 @@ def test_a_difference_that_goes_away_is_none(
             return [Found(60, 1, 1, 0, 0, DAY, DAY, (), ((1, DAY),))]
         return compare(client, piece, kept_from)
 
-    monkeypatch.setattr(verify, "compare", doubtful)
+    for module in ("compare", "verify"):
+        monkeypatch.setattr(f"appliance.store.{module}.compare", doubtful)
     assert verified(opened).found == 0
     assert ["store-verify"] * 2 + ["store-writer"] == looks
 
@@ -471,7 +472,8 @@ def test_a_close_ends_a_verify(open_store: Opener, monkeypatch: pytest.MonkeyPat
     """Within one piece; what came before stays remembered."""
     opened = open_store()
     fill(opened)
-    monkeypatch.setattr(verify, "pieces", lambda *_: (Piece(1, 3, 0, END, 0) for _ in range(10**9)))
+    endless = (Piece(1, 3, 0, END, 0) for _ in range(10**9))
+    monkeypatch.setattr("appliance.store.compare.pieces", lambda *_: endless)
     opened.store.verifier.start()
     opened.store.close()
     state = opened.store.verifier.state()

@@ -1,6 +1,7 @@
 import gzip
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,8 +18,8 @@ NDJSON = "application/x-ndjson"
 
 
 @pytest.fixture(scope="module")
-def web() -> Iterator[Web]:
-    with serving() as running:
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    with serving(data_dir=tmp_path_factory.mktemp("data")) as running:
         yield running
 
 
@@ -51,9 +52,9 @@ def lines(*trades: dict[str, Any]) -> bytes:
         (batch(trade(), trade(id="b")), {"Content_Type": "application/json"}),
         (lines(trade(), trade(id="b")), {"Content_Type": NDJSON}),
         (lines(trade(), trade(id="b")).replace(b"\n", b"\r\n\n"), {"Content_Type": NDJSON}),
-        (gzip.compress(batch(trade(), trade(id="b"))), {"Content_Encoding": "gzip"}),
+        (gzip.compress(batch(trade(), trade(id="b")), mtime=0), {"Content_Encoding": "gzip"}),
         (
-            gzip.compress(lines(trade())) + gzip.compress(lines(trade(id="b"))),
+            gzip.compress(lines(trade()), mtime=0) + gzip.compress(lines(trade(id="b")), mtime=0),
             {"Content_Encoding": "gzip", "Content_Type": "application/jsonl; charset=utf-8"},
         ),
     ],
@@ -170,7 +171,11 @@ def test_a_small_body_does_not_become_a_large_one(web: Web) -> None:
     ("body", "encoding", "message"),
     [
         (batch(trade()), "gzip", "body must be gzip, as Content-Encoding says, was not"),
-        (gzip.compress(batch(trade()))[:-9], "gzip", "body must be whole gzip, was cut short"),
+        (
+            gzip.compress(batch(trade()), mtime=0)[:-9],
+            "gzip",
+            "body must be whole gzip, was cut short",
+        ),
         (batch(trade()), "br", "Content-Encoding must be gzip or absent, was 'br'"),
     ],
 )
@@ -192,6 +197,83 @@ def test_what_ingest_says_is_answered(web: Web, failure: Exception, status: int,
     answer = post(web, batch(trade()))
     error = {"code": code, "message": str(failure)}
     assert (status, error) == (answer.status, answer.json["error"])
+
+
+def test_with_a_key_trades_without_ids_get_the_same_ones_again(web: Web) -> None:
+    """Rows that can be told apart keep what they have; another key makes other ids."""
+    body = batch(trade(), trade(id="b"), trade(), trade(symbol="WETH/USDC", **PLACE))
+    for name in ("k1", "k1", "k2"):
+        assert 200 == post(web, body, Idempotency_Key=name).status
+    first, second, other = (table for table, _, _ in web.ingest.submissions)
+    ids = first["trade_id"].to_pylist()
+    assert first == second
+    assert ("b", "") == (ids[1], ids[3])
+    assert 3 == len({*ids[:3]} - {""})
+    assert {"b", ""} == set(ids) & set(other["trade_id"].to_pylist())
+
+
+PLACE = {"block_number": 7, "log_index": 1}
+
+
+def test_without_a_key_trades_without_ids_have_none(web: Web) -> None:
+    """They are never the same."""
+    body = batch(trade(), trade())
+    assert [200, 200] == [post(web, body).status for _ in range(2)]
+    tables = [table for table, _, _ in web.ingest.submissions]
+    assert {""} == {name for table in tables for name in table["trade_id"].to_pylist()}
+    assert 4 == len({tie for table in tables for tie in table["tie"].to_pylist()})
+
+
+def test_a_key_with_another_body_is_a_conflict(web: Web) -> None:
+    """The key is named; packed or not, it is the body that counts."""
+    body = batch(trade())
+    assert 200 == post(web, body, Idempotency_Key="once").status
+    again = post(web, gzip.compress(body), Idempotency_Key="once", Content_Encoding="gzip")
+    assert 200 == again.status
+    found = post(web, batch(trade(price=11)), Idempotency_Key="once")
+    error = found.json["error"]
+    assert (409, "conflict", "Idempotency-Key") == (found.status, error["code"], error["field"])
+    assert error["message"].startswith("Idempotency-Key 'once' came with another body")
+    assert 2 == len(web.ingest.submissions)
+
+
+@pytest.mark.parametrize("name", ["", "x" * 129, "a\x01"])
+def test_a_key_that_is_none_is_refused(web: Web, name: str) -> None:
+    """Field, value and cure are named, and nothing is stored."""
+    found = post(web, batch(trade()), Idempotency_Key=name)
+    error = found.json["error"]
+    assert (400, "Idempotency-Key") == (found.status, error["field"])
+    assert error["message"].startswith("Idempotency-Key must be 1 to 128 printable ASCII")
+    assert not web.ingest.submissions
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "later"), [(Conflict("no"), 409, 200), (Retryable("no"), 503, 409)]
+)
+def test_what_is_refused_leaves_its_key_free(
+    web: Web, failure: Exception, status: int, later: int
+) -> None:
+    """What may be stored all the same does not: it must be sent again as it was."""
+    name = f"refused {status}"
+    web.ingest.failure = failure
+    assert status == post(web, batch(trade()), Idempotency_Key=name).status
+    web.ingest.failure = None
+    assert later == post(web, batch(trade(price=11)), Idempotency_Key=name).status
+
+
+def test_a_wrong_body_does_not_take_the_key(web: Web) -> None:
+    """It is corrected and sent again under the same key; an empty one neither."""
+    for body in (b"{", batch(trade(price=-1)), batch()):
+        post(web, body, Idempotency_Key="corrected")
+    assert 200 == post(web, batch(trade()), Idempotency_Key="corrected").status
+
+
+def test_keys_outlive_the_server(tmp_path: Path) -> None:
+    """They lie in the data directory."""
+    for price, status in ((10, 200), (10, 200), (11, 409)):
+        with serving(data_dir=tmp_path) as running:
+            found = post(running, batch(trade(price=price)), Idempotency_Key="kept")
+            assert status == found.status
 
 
 def test_the_key_is_asked_for_before_the_body_is_read(web: Web) -> None:

@@ -48,6 +48,7 @@ from appliance.store.damage import Damage, damaged, damaged_at_start
 from appliance.store.engine import failing
 from appliance.store.enrol import Enrolment, load_markets
 from appliance.store.gate import Gate
+from appliance.store.ids import Ids
 from appliance.store.journal import Entry, Header, Journal, Span, boot_id
 from appliance.store.known import duplicates
 from appliance.store.reader import select
@@ -98,6 +99,7 @@ class Commits:
         self._metrics = metrics
         self._bounds = bounds
         self._high_water: dict[int, int] = {}
+        self._ids = Ids()
         self._unfinished: deque[Entry] = deque()
         self._behind: int | None = None
         self._syncer = ThreadPoolExecutor(1, thread_name_prefix="journal-sync")
@@ -177,7 +179,7 @@ class Commits:
                 tables = [enrolment.renumber(each.trades, each.markets) for each in group]
                 table = pa.concat_tables(tables).combine_chunks()
                 self._bounds.refuse_old(table, enrolment.markets)
-                known = duplicates(self._client, table, self._high_water)
+                known = duplicates(self._client, table, self._high_water, self._ids)
                 fresh = table.filter(pa.array(~known)) if known.any() else table
                 self._journalled(fresh, enrolment, _attached(group, enrolment), bulk)
                 self.finish()
@@ -256,7 +258,9 @@ class Commits:
             ids = [m.id for m in markets]
             spans = retracted_spans(self._client, ids, from_block) if ids else []
             below = self._bounds.retracted_below(self._client, markets, from_block)
-            if not spans and not checkpoints:
+            where = {"chain": chain_id, "block": from_block}
+            has_marks = bool(select(self._client, "select_marks_from", where)[0][0])
+            if not (spans or checkpoints or has_marks):
                 return Retracted((), below)
             touched = {span.market_id: self._catalogue.get(span.market_id) for span in spans}
             header = Header(

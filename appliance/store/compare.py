@@ -4,14 +4,15 @@ Open, high, low and close are compared bit by bit, volumes as decimals; the engi
 answers with counts, a few examples, and the days to make anew.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
 from appliance.store.journal import Span
-from appliance.store.pieces import Piece
+from appliance.store.limits import candles_from
+from appliance.store.pieces import Piece, pieces, weights
 from appliance.store.reader import select
 from appliance.store.rebuild import DAY_S
 
@@ -52,6 +53,29 @@ class Found:
     def unequal(self) -> int:
         """Return how many candles are not what their trades make."""
         return self.differing + self.missing + self.extra
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What comparing one piece found; `done` is how much of everything is compared, up to 1."""
+
+    piece: Piece
+    found: list[Found]
+    done: float
+
+
+def looks(client: Client, first: int, floors: Mapping[int, int]) -> Iterator[Look]:
+    """Compare everything from second `first` on, piece by piece, as the caller asks for it.
+
+    `floors` are the seconds below which a market's trades are not complete: nothing is compared
+    there.
+    """
+    by_market = weights(client, first)
+    whole, done = sum(by_market.values()) or 1, 0
+    for piece in pieces(client, by_market, first, floors):
+        found = compare(client, piece, candles_from(client))
+        done += piece.weight
+        yield Look(piece, found, min(1.0, done / whole))
 
 
 def compare(client: Client, piece: Piece, kept_from: Mapping[int, int]) -> list[Found]:

@@ -1,7 +1,8 @@
 """Find the trades of a batch that are stored already, and those that contradict what is stored.
 
 A trade is known by (market, sequence, tie); a trade with an id also by that id. New trades are
-cheap: rows above their market's highest stored sequence need no look-up by key.
+cheap: rows above their market's highest stored sequence need no look-up by key, and ids that are
+certainly not stored (ids.py) none by id.
 """
 
 from collections.abc import Mapping
@@ -14,18 +15,20 @@ from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
 from appliance.errors import Conflict
+from appliance.store.ids import Ids
 from appliance.store.reader import select
 
 Mask = NDArray[np.bool_]
 _KEYS_PER_QUERY: Final = 5_000
-_IDS_PER_QUERY: Final = 5_000
-_ID_BYTES_PER_QUERY: Final = 120_000
-"""A ClickHouse server takes no form field of more than 128 KiB, whatever a request asks for."""
+"""Numbers of 20 digits: a ClickHouse server takes no form field of more than 128 KiB, whatever a
+request asks for."""
 _CONTENT: Final = ("execution_price", "mark_price", "base_volume")
 
 
-def duplicates(client: Client, trades: pa.Table, high_water: Mapping[int, int]) -> Mask:
+def duplicates(client: Client, trades: pa.Table, high_water: Mapping[int, int], ids: Ids) -> Mask:
     """Return a mask of the rows that repeat an earlier row of the batch or a stored trade.
+
+    `ids` learns those of the other rows, which are about to be stored.
 
     Raises:
         Conflict: a row has the key or the id of another trade, with other content.
@@ -41,8 +44,10 @@ def duplicates(client: Client, trades: pa.Table, high_water: Mapping[int, int]) 
         if len(old):
             mask[_found(client, trades, market_id, old)] = True
         if market_id in high_water:
-            _refuse_reused_ids(client, trades, market_id, rows[by_id[rows] & ~mask[rows]])
+            new = rows[by_id[rows] & ~mask[rows]]
+            _refuse_reused_ids(client, trades, market_id, new, ids)
     _refuse_repeated_ids(trades, np.flatnonzero(by_id & ~mask))
+    _learn(trades, np.flatnonzero(by_id & ~mask), high_water, ids)
     return mask
 
 
@@ -142,27 +147,29 @@ def _name(trades: pa.Table, row: int) -> str:
 
 
 def _refuse_reused_ids(
-    client: Client, trades: pa.Table, market_id: int, rows: NDArray[np.intp]
+    client: Client, trades: pa.Table, market_id: int, rows: NDArray[np.intp], ids: Ids
 ) -> None:
     """Refuse rows that carry the id of a stored trade under another key."""
-    ids = trades["trade_id"].take(pa.array(rows)).to_pylist()
-    longest = max((len(text.encode()) for text in ids), default=0)
-    step = max(1, min(_IDS_PER_QUERY, _ID_BYTES_PER_QUERY // (2 * longest + 4)))  # ', ' and escapes
-    for start in range(0, len(ids), step):
-        part = ids[start : start + step]
-        columns = select(client, "select_known_ids", {"market": market_id, "ids": part})
-        if columns:
-            trade_id, sequence, price, size = (column[0] for column in columns)
-            raise Conflict(
-                f"trade id {trade_id!r} is stored with time {sequence} µs, price {price} and size "
-                f"{size}, was given again with another time",
-                "id",
-            )
+    if not len(rows):
+        return
+    ties = trades["tie"].to_numpy()
+    rows = rows[ids.perhaps(client, market_id, ties[rows])]
+    names = set(trades["trade_id"].take(pa.array(rows)).to_pylist())
+    for start in range(0, len(rows), _KEYS_PER_QUERY):
+        part = ties[rows[start : start + _KEYS_PER_QUERY]].tolist()
+        columns = select(client, "select_known_ids", {"market": market_id, "ties": part})
+        for trade_id, sequence, price, size in zip(*columns, strict=True):
+            if trade_id in names:
+                raise Conflict(
+                    f"trade id {trade_id!r} is stored with time {sequence} µs, price {price} and "
+                    f"size {size}, was given again with another time",
+                    "id",
+                )
 
 
 def _refuse_repeated_ids(trades: pa.Table, rows: NDArray[np.intp]) -> None:
     """Refuse two rows of one market with the same id and different times."""
-    if len(rows) < 2:
+    if len(np.unique(trades["tie"].to_numpy()[rows])) == len(rows):
         return
     with_id = trades.select(["market_id", "trade_id"]).take(pa.array(rows))
     groups = with_id.group_by(["market_id", "trade_id"]).aggregate([([], "count_all")])
@@ -173,3 +180,14 @@ def _refuse_repeated_ids(trades: pa.Table, rows: NDArray[np.intp]) -> None:
             "was given with two times",
             "id",
         )
+
+
+def _learn(
+    trades: pa.Table, rows: NDArray[np.intp], high_water: Mapping[int, int], ids: Ids
+) -> None:
+    """Have `ids` know the rows that are about to be stored."""
+    market, ties = trades["market_id"].to_numpy()[rows], trades["tie"].to_numpy()[rows]
+    for market_id in np.unique(market).tolist():
+        if market_id not in high_water:
+            ids.begin(market_id)
+        ids.add(market_id, ties[market == market_id])

@@ -23,14 +23,12 @@ from appliance.settings import Settings
 from appliance.store import archive
 from appliance.store.archive import Manifest, Tick
 from appliance.store.backup import SERVER
-from appliance.store.compare import compare, spans
+from appliance.store.compare import looks, spans
 from appliance.store.engine import Engine
 from appliance.store.enrol import load_markets
 from appliance.store.freeze import tables
 from appliance.store.journal import Span
-from appliance.store.limits import candles_from
 from appliance.store.migrate import migrate, migrations
-from appliance.store.pieces import pieces, weights
 from appliance.store.reader import select
 from appliance.store.rebuild import rebuild, run
 
@@ -213,13 +211,10 @@ def _refuse_other(what: str, expected: int, actual: int) -> None:
 def _unequal(client: Client, tick: Tick) -> list[Span]:
     """Return the days with a candle that is not what its trades make."""
     floors = {int(m.id): m.raw_complete_from for m in load_markets(client) if m.raw_complete_from}
-    kept_from, by_market = candles_from(client), weights(client, 0)
-    done, whole = 0, sum(by_market.values()) or 1
     found: list[Span] = []
-    for piece in pieces(client, by_market, 0, floors):
-        found += spans(compare(client, piece, kept_from))
-        done += piece.weight
-        tick(min(1.0, done / whole))
+    for look in looks(client, 0, floors):
+        found += spans(look.found)
+        tick(look.done)
     return found
 
 

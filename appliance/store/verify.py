@@ -26,12 +26,12 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from appliance.errors import ApplianceError, Conflict, Retryable
 from appliance.store import checkpoints, salvage
 from appliance.store.catalogue import Catalogue
-from appliance.store.compare import Found, compare, settled, spans
+from appliance.store.compare import Found, Look, compare, looks, settled, spans
 from appliance.store.damage import Damage
 from appliance.store.engine import Engine, failing
 from appliance.store.journal import Span
 from appliance.store.limits import candles_from
-from appliance.store.pieces import Piece, day_from, parts, pieces, weights
+from appliance.store.pieces import Piece, day_from, parts
 from appliance.store.rebuild import DAY_S
 from appliance.store.report import Report, Tally, remember, remembered
 from appliance.store.salvage import Case
@@ -178,13 +178,10 @@ class Verifier:
         if report.recent:
             first = max(0, int(self._clock()) // DAY_S - RECENT_DAYS + 1) * DAY_S
         floors: dict[int, int] = {m.id: m.raw_complete_from for m in self._catalogue.all()}
-        by_market = weights(client, first)
-        whole, done = sum(by_market.values()) or 1, 0
-        for piece in pieces(client, by_market, first, floors):
+        for look in looks(client, first, floors):
             self._go_on()
-            self._check(client, piece, report, tally)
-            done += piece.weight
-            self._progress = min(done / whole, 0.999)
+            self._check(client, look, report, tally)
+            self._progress = min(look.done, 0.999)
 
     def _look_for_damage(self, client: Client, report: Report, symbols: dict[int, str]) -> None:
         """Name the parts of tables that cannot be read; they would fail what reads them."""
@@ -198,13 +195,13 @@ class Verifier:
         for case in salvage.cases(client):
             report.lost += case.sentences(symbols) if case.state == "done" else []
 
-    def _check(self, client: Client, piece: Piece, report: Report, tally: Tally) -> None:
-        looked = compare(client, piece, candles_from(client))
-        held = parts(piece, [day for each in looked for day in each.days], _HELD_WEIGHT)
+    def _check(self, client: Client, look: Look, report: Report, tally: Tally) -> None:
+        days = [day for each in look.found for day in each.days]
+        held = parts(look.piece, days, _HELD_WEIGHT)
         wrong = [found for part in held for found in self._settle(client, part, report)]
         if report.repair and _unequal(wrong):
             self._repair(held, wrong, report)
-        tally.add(settled(looked, wrong), spans(wrong))
+        tally.add(settled(look.found, wrong), spans(wrong))
 
     def _settle(self, client: Client, part: Piece, report: Report) -> list[Found]:
         """Return what is wrong in a part for sure."""

@@ -1,23 +1,28 @@
-"""Take trades over HTTP: `POST /api/trades`, as JSON or one trade a line, all or nothing."""
+"""Take trades over HTTP: `POST /api/trades`, as JSON or one trade a line, all or nothing.
+
+With an `Idempotency-Key` (store/idempotency.py) also trades without ids may be sent again.
+"""
 
 import asyncio
 import itertools
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
 import sanic
 from sanic import Blueprint, HTTPResponse
 
-from appliance.errors import BadRequest, UnknownSymbol
+from appliance.errors import BadRequest, RequestError, UnknownSymbol
 from appliance.files.symbol import canonical_symbol
 from appliance.files.trades import AHEAD_US, Intake, Trade, convert
 from appliance.model import MarketSpec, Receipt, plain
 from appliance.store.catalogue import DEMO_EXCHANGE, Catalogue
+from appliance.store.idempotency import HEADER, Keyed, Keys, keyed
 from appliance.web import body as bodies
 from appliance.web.answers import answer
 from appliance.web.parts import Parts
@@ -43,28 +48,56 @@ def blueprint(parts: Parts) -> Blueprint:
     """Return the route."""
     routes = Blueprint("trades", url_prefix="/api")
     arrival = itertools.count(time.time_ns())  # goes on where it was before a restart
+    keys = Keys(parts.settings.data_dir)
+
+    @routes.after_server_stop
+    async def close_keys(*_: Any) -> None:
+        keys.close()
 
     @routes.post("/trades", stream=True)
     async def post_trades(request: sanic.Request) -> HTTPResponse:
         authorize(request, parts, "write")
         body = await bodies.read(request, parts.settings.max_request_size)
+        name = request.headers.get(HEADER)
+        again = None if name is None else keyed(name, body)
         kind = request.headers.get("content-type", "")
         trades = await asyncio.to_thread(decode, body, kind)
-        receipt = await _submit(parts, trades, arrival) if trades else Receipt(0, 0)
+        table, specs = await _converted(parts, trades, arrival, again)
+        submit = partial(parts.ingest.submit, table, specs, SOURCE)
+        if not trades:
+            receipt = Receipt(0, 0)
+        elif again is None:
+            receipt = await submit()
+        else:
+            receipt = await _submit_keyed(submit, keys, again)
         return answer(request, asdict(receipt), cache="no-store")
 
     return routes
 
 
-async def _submit(parts: Parts, trades: list[Trade], arrival: Iterator[int]) -> Receipt:
+async def _converted(
+    parts: Parts, trades: list[Trade], arrival: Iterator[int], again: Keyed | None
+) -> tuple[pa.Table, tuple[MarketSpec, ...]]:
     markets = known_markets(parts.catalogue, trades, create=parts.settings.auto_create_markets)
     latest_us = time.time_ns() // 1_000 + AHEAD_US
-    table, specs = await asyncio.to_thread(_convert, trades, Intake(markets, latest_us, arrival))
-    return await parts.ingest.submit(table, specs, SOURCE)
+    if again is not None:
+        for row, trade in enumerate(trades):
+            if trade.id is None and trade.block_number is None:
+                trade.id = again.trade_id(row)
+    return await asyncio.to_thread(convert, trades, Intake(markets, latest_us, arrival))
 
 
-def _convert(trades: list[Trade], intake: Intake) -> tuple[pa.Table, tuple[MarketSpec, ...]]:
-    return convert(trades, intake)
+async def _submit_keyed(
+    submit: Callable[[], Awaitable[Receipt]], keys: Keys, request: Keyed
+) -> Receipt:
+    """Submit a request whose key is noted before, and free again if the request is refused."""
+    is_new = await asyncio.to_thread(keys.bind, request)
+    try:
+        return await submit()
+    except RequestError:
+        if is_new:
+            await asyncio.to_thread(keys.release, request)
+        raise
 
 
 def decode(body: bytes, content_type: str) -> list[Trade]:

@@ -1,4 +1,4 @@
--- the stored trades of a market that carry one of these ids
+-- the stored trades of a market whose ids may be among those with these ties
 SELECT
     trade_id,
     sequence,
@@ -6,4 +6,4 @@ SELECT
     base_volume
 FROM trades
 WHERE market_id = {market:UInt32}
-    AND trade_id IN {ids:Array(String)}
+    AND tie IN {ties:Array(UInt64)}

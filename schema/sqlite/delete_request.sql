@@ -1,0 +1,4 @@
+-- forget a request that was refused
+DELETE FROM requests
+WHERE key = :key
+    AND body = :body

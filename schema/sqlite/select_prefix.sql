@@ -1,0 +1,10 @@
+-- one row: the ids of markets one of whose names is from :text to before :end
+SELECT group_concat(id)
+FROM (
+    SELECT DISTINCT id
+    FROM names
+    WHERE kind IN (0, 1, 2, 3)
+        AND key >= :text
+        AND key < :end
+    LIMIT :limit
+)
