@@ -25,8 +25,11 @@ from tests.fault import feed
 PATIENCE_S: Final = 300
 _TRADES: Final = f"""
 SELECT
-    if(block_number = 0, toInt64OrZero(trade_id),
-       toInt64(block_number - 1) * {feed.PER_BLOCK} + log_index) AS number,
+    multiIf(
+        block_number > 0, toInt64(block_number - 1) * {feed.PER_BLOCK} + log_index,
+        symbol LIKE '{feed.WITHOUT_IDS}%',
+        intDiv(toUnixTimestamp64Micro(time) - {feed.START_US}, {feed.STEP_US}),
+        toInt64OrZero(trade_id)) AS number,
     toUnixTimestamp64Micro(time) AS at,
     assumeNotNull(price) AS p,
     toInt64(base_volume * 1000000000000000000) AS units,

@@ -2,7 +2,8 @@
 
 A feed is one source and what it knows: which trades were acknowledged, and which request was on
 its way. Numbers ascend with time. A feed on a chain fills two markets, block by block in turn;
-`fork` counts the retractions that one of its trades came after, and its price tells.
+`fork` counts the retractions that one of its trades came after, and its price tells. Trades of a
+feed without ids are told by their time, and its requests carry an `Idempotency-Key`.
 """
 
 import random
@@ -20,6 +21,8 @@ PER_BLOCK: Final = 3
 BATCH_MAX: Final = 5_000
 ON_CHAIN: Final = "POOL"
 """How the names of feeds begin that are ordered by block and log index."""
+WITHOUT_IDS: Final = "SALT"
+"""How the names of feeds begin whose requests have keys instead of ids."""
 LATE_PERCENT: Final = 3
 _FORK_PRICE: Final = 10_000
 _UNIT: Final = 10**18
@@ -51,23 +54,25 @@ def size_units(numbers: Numbers) -> Numbers:
     return numbers % 9 * _UNIT + numbers * _SPREAD % _UNIT
 
 
-def body(name: str, numbers: Numbers, forks: Numbers, on_chain: bool) -> bytes:
+def body(name: str, numbers: Numbers, forks: Numbers) -> bytes:
     """Return the trades as NDJSON."""
+    on_chain = name.startswith(ON_CHAIN)
     columns = (numbers, time_us(numbers, on_chain), price(numbers, forks), size_units(numbers))
     lines = []
     for number, time, value, units in zip(*(c.tolist() for c in columns), strict=True):
         whole, part = divmod(units, _UNIT)
-        place = (
-            f'"block_number":{number // PER_BLOCK + 1},"log_index":{number % PER_BLOCK}'
-            if on_chain
-            else f'"id":"{number}"'
-        )
         symbol = f"{name}{number // PER_BLOCK % 2}" if on_chain else name
         lines.append(
             f'{{"symbol":"{symbol}","time":{time},"price":{value},"size":"{whole}.{part:018d}",'
-            f'"side":"{"sell" if number % 2 else "buy"}",{place}}}\n'
+            f'"side":"{"sell" if number % 2 else "buy"}"{_place(name, number)}}}\n'
         )
     return "".join(lines).encode()
+
+
+def _place(name: str, number: int) -> str:
+    if name.startswith(ON_CHAIN):
+        return f',"block_number":{number // PER_BLOCK + 1},"log_index":{number % PER_BLOCK}'
+    return "" if name.startswith(WITHOUT_IDS) else f',"id":"{number}"'
 
 
 @dataclass
@@ -83,13 +88,23 @@ class Feed:
     """One source: `held[n]` is the fork of the acknowledged trade n, -1 where there is none."""
 
     name: str
-    on_chain: bool
     random: random.Random
     held: Numbers = field(default_factory=lambda: np.full(1 << 22, -1, np.int64))
     fork: int = 0
     end: int = 0
     late: list[int] = field(default_factory=list)
     sent: Sent | None = None
+    requests: int = 0
+
+    @property
+    def on_chain(self) -> bool:
+        return self.name.startswith(ON_CHAIN)
+
+    @property
+    def key(self) -> str | None:
+        """Return the key of the request on its way, if it needs one."""
+        without_ids = self.name.startswith(WITHOUT_IDS)
+        return f"{self.name}-{self.requests}" if without_ids else None
 
     def batch(self) -> Sent:
         """Return the next request: new trades, some late ones, some that are stored already."""
@@ -106,6 +121,8 @@ class Feed:
         return self.sent
 
     def _repeated(self, count: int) -> list[int]:
+        if self.key is not None:
+            return []  # under another key they would be other trades
         newest = max(0, self.end - 50_000)
         numbers = [self.random.randrange(newest, self.end) for _ in range(count)]
         return [n for n in numbers if self.held[n] >= 0]
@@ -129,6 +146,7 @@ class Feed:
     def acknowledge(self) -> int:
         """Note that the request on its way was answered; return how many trades were new."""
         assert self.sent is not None
+        self.requests += 1
         new = self._apply(self.held)
         if self.sent.retract_from is not None:
             self.fork += 1

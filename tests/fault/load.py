@@ -15,7 +15,7 @@ import numpy as np
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from tests.fault.feed import ON_CHAIN, Feed, body
+from tests.fault.feed import Feed, body
 
 KEY: Final = "fault-key-0123456789"
 _HEADERS: Final = {"X-API-Key": KEY, "Content-Type": "application/x-ndjson"}
@@ -50,7 +50,7 @@ class Writer(threading.Thread):
         """If it `retracts`, every third request of a feed on a chain is a retraction."""
         super().__init__(name=f"writer-{name}", daemon=True)
         self.random = random.Random(f"{seed}-{name}")
-        self.feed = Feed(name, name.startswith(ON_CHAIN), self.random)
+        self.feed = Feed(name, self.random)
         self.parked = threading.Event()
         self.failure: str | None = None
         self._gate = gate
@@ -87,10 +87,11 @@ class Writer(threading.Thread):
             )
         else:
             path = "trades"
-            payload = body(feed.name, sent.numbers, feed.forks(sent.numbers), feed.on_chain)
+            payload = body(feed.name, sent.numbers, feed.forks(sent.numbers))
         url = f"http://127.0.0.1:{self._gate.port}/api/{path}"
+        headers = _HEADERS | ({"Idempotency-Key": feed.key} if feed.key else {})
         try:
-            answer = pool.request("POST", url, body=payload, headers=_HEADERS)
+            answer = pool.request("POST", url, body=payload, headers=headers)
         except HTTPError:
             self._again = True
             time.sleep(0.01)  # the server is being killed: the gate is about to close

@@ -1,5 +1,7 @@
 """`kill -9` at random moments, while four writers push trades over HTTP until acknowledged.
 
+Two number their trades, one gives blocks, one neither, but an `Idempotency-Key` for each request.
+
 After each restart, before anything else is sent, the data directory is copied from under the
 stopped server and read by another process: every acknowledged trade is there once, requests that
 were on their way are there whole or not at all, nothing else is, and every candle of every stored
@@ -24,7 +26,7 @@ from tests.fault import audit
 from tests.fault.load import KEY, Gate, Writer, held, park, resume
 from tests.processes import Server
 
-NAMES: Final = ("GOLD", "IRON", "TIN", "POOL")
+NAMES: Final = ("GOLD", "IRON", "SALT", "POOL")
 HEALED: Final = re.compile(r"journal: (\d+) entries applied again, (\d+) days mended")
 TORN: Final = re.compile(r"journal: .* is torn")
 LONGEST_S: Final = 1.5

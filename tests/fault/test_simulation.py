@@ -2,8 +2,9 @@
 
 Sources repeat themselves, deliver late and out of order, and reorganize up to 300 blocks; the
 engine fails before, after and in the middle of what it does; the process is stopped, killed
-between any two calls, and loses power. Then the trades, and every candle of every stored interval,
-are what plain Python makes of the sources. `FAULT_SEED=n` runs one history again.
+between any two calls, and loses power. Then the trades, every candle of every stored interval, the
+marks and the source's progress are what plain Python makes of the sources. `FAULT_SEED=n` runs one
+history again.
 """
 
 import os
@@ -20,7 +21,8 @@ import pyarrow as pa
 import pytest
 
 from appliance.interval import STORED
-from appliance.model import MarketSpec
+from appliance.model import Attached, Checkpoint, Mark, MarketSpec
+from appliance.store import checkpoints
 from appliance.store.store import Store
 from tests.fault.chain import Batch, Chain, Feed
 from tests.fault.world import World, state
@@ -42,20 +44,47 @@ WHERE symbol IN {symbols:Array(String)}
 GROUP BY symbol, interval, start
 ORDER BY symbol, interval, start
 """
+_MARKS: Final = """
+SELECT symbol, sequence, value
+FROM (SELECT * FROM marks FINAL) AS marks
+INNER JOIN (SELECT market_id, symbol FROM markets FINAL) AS known USING (market_id)
+WHERE symbol IN {symbols:Array(String)}
+ORDER BY symbol, sequence
+"""
 Report = Callable[[str], None]
 
 
-def submission(batch: Batch) -> tuple[pa.Table, tuple[Any, ...]]:
-    """Return a batch as the writer takes it."""
+class Progress:
+    """How far the sources of a history have come, as they say with what they send."""
+
+    def __init__(self, history: str) -> None:
+        """Remember it under the name of the history."""
+        self.history = history
+        self.steps = 0
+
+    def next(self) -> tuple[Checkpoint, ...]:
+        """Return what comes with the next batch or retraction."""
+        self.steps += 1
+        return (Checkpoint("simulation", self.history, str(self.steps)),)
+
+
+def submission(batch: Batch, progress: tuple[Checkpoint, ...]) -> tuple[Any, ...]:
+    """Return a batch as the writer takes it: each trade in a block has a mark beside it."""
     specs = tuple(dict.fromkeys(spec for spec, _ in batch))
     rows = table([trade for _, trade in batch])
     ids = pa.array([specs.index(spec) for spec, _ in batch], pa.uint32())
-    return rows.set_column(0, rows.schema.field(0), ids), specs
+    marks = tuple(
+        Mark(specs.index(s), t.time_us, t.sequence, "note", t.price or 0.0, "", s.chain_id, t.block)
+        for s, t in batch
+        if t.block
+    )
+    attached = Attached(marks, progress)
+    return rows.set_column(0, rows.schema.field(0), ids), specs, False, attached
 
 
-def store_all(world: World, batches: list[Batch]) -> None:
+def store_all(world: World, batches: list[Batch], progress: Progress) -> None:
     """Have all batches acknowledged; they wait together, so that they may go into one commit."""
-    ready = [submission(batch) for batch in batches]
+    ready = [submission(batch, progress.next()) for batch in batches]
 
     def begin(store: Store) -> Any:
         rest = threading.Event()
@@ -67,9 +96,10 @@ def store_all(world: World, batches: list[Batch]) -> None:
     world.until_done(begin)
 
 
-def retract(world: World, chain: Chain, block: int) -> None:
+def retract(world: World, chain: Chain, block: int, progress: Progress) -> None:
     """Take the chain's blocks back."""
-    world.until_done(lambda store: [store.writer.retract(chain.id, block)])
+    step = progress.next()
+    world.until_done(lambda store: [store.writer.retract(chain.id, block, step)])
 
 
 def history(world: World, seed: int) -> Counter[str]:
@@ -81,15 +111,18 @@ def history(world: World, seed: int) -> Counter[str]:
     chain.grow(dice.choice((3, 30, 350)))
     before = world.store.writer.trades_stored
     happened: Counter[str] = Counter()
+    progress = Progress(f"{seed}")
     for _ in range(dice.randint(3, 7)):
         what = dice.choices(
             ("deliver", "feed", "reorg", "die soon", "stop", "kill", "power cut"),
             (6, 3, 3, 2, 1, 1, 1),
         )[0]
         happened[what] += 1
-        _happen(world, what, chain, feed)
+        _happen(world, what, chain, feed, progress)
+        reached = checkpoints.read(world.client.client, "simulation").get(f"{seed}", "0")
+        assert str(progress.steps) == reached, (what, f"FAULT_SEED={seed}")
     world.client.rate, world.client.calls_to_live = 0.0, -1
-    store_all(world, chain.deliver(everything=True))
+    store_all(world, chain.deliver(everything=True), progress)
     trades = [*chain.trades(), *feed.sent]
     compare(world, trades, f"FAULT_SEED={seed}")
     counted = sum(trade.kind != "mark" for _, trade in trades)
@@ -98,14 +131,14 @@ def history(world: World, seed: int) -> Counter[str]:
     return happened
 
 
-def _happen(world: World, what: str, chain: Chain, feed: Feed) -> None:
+def _happen(world: World, what: str, chain: Chain, feed: Feed, progress: Progress) -> None:
     if what == "deliver":
         chain.grow(world.random.randint(1, 40))
-        store_all(world, chain.deliver())
+        store_all(world, chain.deliver(), progress)
     elif what == "feed":
-        store_all(world, feed.deliver())
+        store_all(world, feed.deliver(), progress)
     elif what == "reorg":
-        retract(world, chain, chain.reorg())
+        retract(world, chain, chain.reorg(), progress)
     elif what == "die soon":
         world.client.calls_to_live = world.random.randint(1, 25)
     else:
@@ -123,6 +156,8 @@ def compare(world: World, trades: Batch, told: str) -> None:
         (s, t.sequence, t.tie, *_content(t)) for s, ts in by_market.items() for t in ts
     )
     assert expected == state(client, _TRADES, by_market), told
+    marks = sorted((s.symbol, t.sequence, t.price or 0.0) for s, t in trades if t.block)
+    assert marks == state(client, _MARKS, by_market), told
     made = [row for symbol in sorted(by_market) for row in _candles(symbol, by_market[symbol])]
     assert made == state(client, _CANDLES, by_market), told
 
@@ -157,7 +192,11 @@ def _run(world: World, count: int, report: Report) -> None:
     took = []
     for seed in seeds:
         begun = time.perf_counter()
-        happened += history(world, seed)
+        try:
+            happened += history(world, seed)
+        except BaseException as error:
+            error.add_note(f"FAULT_SEED={seed}")
+            raise
         took.append(time.perf_counter() - begun)
     report(
         f"{len(took):,} histories in {sum(took):.0f} s, seeds {seeds[0]} to {seeds[-1]}, "

@@ -18,6 +18,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from appliance.errors import ConfigError, Retryable
 from appliance.metrics import Metrics
+from appliance.model import Attached
 from appliance.settings import Settings
 from appliance.store import journal, store
 from appliance.store.engine import Engine
@@ -29,6 +30,11 @@ _STUMBLES: Final = frozenset({"insert", "insert_arrow", "command", "query"})
 _TABLES: Final = ("trades", "candles", "markets", "marks")
 _EMPTIED_AFTER: Final = 50
 """Histories: emptying the tables takes as long as half of one."""
+_LOST_ROWS: Final = (
+    "DELETE FROM marks WHERE chain_id = {chain:UInt64} AND sequence IN {sequences:Array(UInt64)}",
+    "DELETE FROM checkpoints WHERE kind = 'simulation' AND key IN {keys:Array(String)}",
+)
+"""What is attached to an entry."""
 _LOST_TRADES: Final = """
 DELETE FROM trades
 WHERE (market_id, sequence, tie) IN {rows:Array(Tuple(UInt32, UInt64, UInt64))}
@@ -123,7 +129,9 @@ class World:
         self._begun = 0
 
     def close(self) -> None:
-        """Close the engine."""
+        """Close the engine; a store that a failed test left running must not run on."""
+        if self._begun and self.store.writer.alive:
+            self.kill()
         self._engine.close()
 
     def begin(self, seed: int) -> None:
@@ -186,6 +194,17 @@ class World:
             if self.random.random() < 0.5:
                 lost = {"market": span.market_id, "first": span.first, "last": span.last}
                 client.command(_LOST_CANDLES, parameters=lost)
+        self._lose_attached(entry.header.attached)
+
+    def _lose_attached(self, attached: Attached) -> None:
+        rows = {
+            "chain": next((mark.chain_id for mark in attached.marks), 0),
+            "sequences": [mark.sequence for mark in attached.marks],
+            "keys": [checkpoint.key for checkpoint in attached.checkpoints],
+        }
+        for statement in _LOST_ROWS:
+            if self.random.random() < 0.3:
+                self.client.client.command(statement, parameters=rows)
 
     def until_done(self, begin: Callable[[Store], "list[Future[Any]]"]) -> list[Any]:
         """Repeat what `begin` begins until all of it is acknowledged, over kills and failures."""
