@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -16,6 +17,7 @@ from appliance.settings import Settings
 from appliance.store.store import Store
 from tests.anvil import Anvil, missing_reason, start
 
+_LINES: Final = pytest.StashKey[list[str]]()
 NOW = 1_750_000_000
 """2025-06-15 15:06:40 UTC, the time of every test."""
 
@@ -93,3 +95,23 @@ def anvil() -> Iterator[Anvil]:
         pytest.skip(reason)
     with start() as node:
         yield node
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Print a line at the end of the run, below the name of the test that tells it."""
+    lines = request.config.stash.setdefault(_LINES, [])
+    lines.append(f"{request.node.nodeid}:")
+    return lambda line: lines.append(f"  {line}")
+
+
+@pytest.fixture
+def quiet() -> Callable[[str], None]:
+    """Print a line only if the test fails."""
+    return print
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Write what the long forms of tests told."""
+    for line in terminalreporter.config.stash.get(_LINES, []):
+        terminalreporter.write_line(line)

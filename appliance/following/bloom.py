@@ -5,11 +5,13 @@ A header's bloom has 2,048 bits; every address and topic of the block's logs set
 are there prove little in a full block and nearly everything in an empty one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
 from eth_hash.auto import keccak
+
+from appliance.rpc.records import LogRecord
 
 BITS: Final = 2_048
 _BITS_EACH: Final = 3
@@ -23,6 +25,14 @@ def mask(text: str) -> int:
     for at in range(0, 2 * _BITS_EACH, 2):
         bits |= 1 << (int.from_bytes(digest[at : at + 2], "big") % BITS)
     return bits
+
+
+def bloom_of(logs: Iterable[LogRecord]) -> bytes:
+    """Return the bloom of a block with exactly these logs."""
+    bits = 0
+    for text in {text for log in logs for text in (log.address, *log.topics)}:
+        bits |= mask(text)
+    return bits.to_bytes(BITS // 8, "big")
 
 
 class Question:

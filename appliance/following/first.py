@@ -6,12 +6,14 @@ from typing import Final
 from appliance.following.reader import Asked
 from appliance.rpc.endpoint import Endpoint
 from appliance.rpc.errors import Missing, RangeTooWide, Rejected, TooManyResults
-from appliance.rpc.records import Header
+from appliance.rpc.records import Header, LogRecord
 
 log = logging.getLogger(__name__)
 _WEEK_S: Final = 7 * 86_400
 _SAMPLE: Final = 1_000
 _TRIES: Final = 40
+_LOOKS: Final = 9
+"""Empty answers in a row that are believed: everything before the first log is never read."""
 
 
 async def first_block(endpoint: Endpoint, asked: Asked, head: Header, chain: str) -> int:
@@ -64,7 +66,7 @@ async def _first_log(endpoint: Endpoint, asked: Asked, head: int) -> int | None:
     last = head
     for _ in range(_TRIES):
         try:
-            logs = await endpoint.logs(0, last, asked.addresses, asked.topics)
+            logs = await _logs(endpoint, asked, last)
         except TooManyResults as error:
             last = error.span[1] if error.span and error.span[0] == 0 else last // 2
         except (RangeTooWide, Rejected, Missing):
@@ -72,6 +74,13 @@ async def _first_log(endpoint: Endpoint, asked: Asked, head: int) -> int | None:
         else:
             return min((r.block_number for r in logs), default=last if last < head else None)
     return None
+
+
+async def _logs(endpoint: Endpoint, asked: Asked, last: int) -> list[LogRecord]:
+    for _ in range(_LOOKS):
+        if logs := await endpoint.logs(0, last, asked.addresses, asked.topics):
+            return logs
+    return []
 
 
 async def _days_ago(endpoint: Endpoint, head: Header) -> int:

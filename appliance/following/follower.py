@@ -13,14 +13,16 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
+from appliance.errors import Conflict
+from appliance.following.beliefs import What
 from appliance.following.first import first_block
 from appliance.following.intake import Intake
 from appliance.following.ordered import ordered
 from appliance.following.reader import Asked, Changed, Far, Reader
-from appliance.following.trail import Block
+from appliance.following.trail import Block, Trail
 from appliance.following.width import Width
 from appliance.rpc.endpoint import Endpoint
-from appliance.rpc.errors import Nonsense, Unavailable
+from appliance.rpc.errors import Missing, Nonsense, Unavailable
 from appliance.rpc.pool import Pool
 from appliance.rpc.records import Header
 
@@ -59,9 +61,10 @@ class Follower:
     ) -> None:
         """Tell `tell` of every step; read nothing before `follow`."""
         self.name = name
-        self.reader = Reader(pool)
+        self.reader = Reader(pool, beliefs=intake.beliefs)
         self._width = Width()
         self._factory_width = Width()
+        self._contradicted = -1
         self._intake = intake
         self._pool = pool
         self._confirmations = confirmations
@@ -85,13 +88,15 @@ class Follower:
         Raises:
             Nonsense: this is another chain than the one that was followed so far.
         """
-        await self._check_genesis()
+        await self._begun_anew()
         trail, wanted = self._intake.trail, self._start_block
         if trail.first is None:
-            trail.first = await self._find_first(self._both(), head)
+            trail.first = await self._find_first(self._asked("all"), head)
         elif wanted is not None and wanted < trail.first:
             log.info("%s: START_BLOCK is earlier than it was: history is read again", self.name)
             trail.first, self._intake.late = wanted, list(self._intake.contracts)
+            await self._intake.begin_decoding()
+        await self._reorganized(head)
         if self._intake.late:
             await self._catch_up(head)
 
@@ -108,21 +113,24 @@ class Follower:
         if tip is None:
             return
         late = frozenset(self._intake.late)
-        asked = self._both()
-        roots = Asked(tuple(late), asked.topics)
+        roots = Asked(tuple(late), self._asked("all").topics)
         first = await self._find_first(roots, head)
         log.info("%s: reads blocks from %d on for %s, new here", self.name, first, ", ".join(late))
-        lies = -1
-        while lies < self.reader.lies and not lies > 0:  # once more where a node was caught
-            lies = self.reader.lies
-            makers = tuple(late.intersection(self._intake.discovery.factories))
-            await self._discover(Asked(makers, asked.topics), first, tip.number)
-            wanted = Asked(tuple(self._intake.discovery.made_by(late)), asked.topics)
-            work = ordered(self.reader, wanted, first, tip.number, self._width)
-            async with aclosing(work) as ranges:
-                async for each in ranges:
-                    await self._intake.take_late([r for far in each for r in far.logs])
+        try:
+            await self._read_late(late, first, tip.number)
+            await self._found_more()
+        except Conflict as error:  # stored by an attempt that a node lied to, or that a reorg met
+            log.warning("%s: %s", self.name, error)
+            await self._retract(first)
         await self._intake.caught_up()
+
+    async def _read_late(self, late: frozenset[str], first: int, last: int) -> None:
+        makers = tuple(late.intersection(self._intake.discovery.factories))
+        await self._discover(Asked(makers, self._asked("all").topics, "late"), first, last)
+        work = ordered(self.reader, self._asked("late"), first, last, self._width)
+        async with aclosing(work) as ranges:
+            async for each in ranges:
+                await self._intake.take_late([r for far in each for r in far.logs])
 
     async def follow(self, head: Header) -> None:
         """Process every block up to `head`.
@@ -134,41 +142,68 @@ class Follower:
             await self._follow(head)
         except Changed as change:
             log.debug("%s: %s", self.name, change)
+            await self._intake.forget()
+        except Conflict as error:  # something else has stored what blocks held that are gone
+            if self._contradicted == self.next:
+                raise Unavailable(f"{self.name}: {error}") from error
+            self._contradicted = self.next
+            log.warning("%s: %s: what is stored goes", self.name, error)
+            await self._retract(self.next)
 
     async def _follow(self, head: Header) -> None:
-        if await self._reorganized(head):
-            return
+        tip = self._intake.trail.tip
+        if tip is not None and head.number <= tip.number and await self._reorganized(head):
+            return  # above the tip, the first block after it tells
         safe = head.number - self._confirmations
-        if safe - self.next >= FAR_BLOCKS and not await self._far(safe):
+        if safe - self.next >= FAR_BLOCKS and not await self._far(safe, head):
             return
         while self.next <= head.number:
             last = min(head.number, self.next + BLOCKS_TOGETHER - 1)
             headers = await self._headers(self.next, last)
-            if not await self._linked(headers):
+            if not await self._linked(headers, head):
                 return
             await self._near(headers)
+        await self._found_more()
 
     # Far from the head
 
-    async def _far(self, last: int) -> bool:
+    async def _far(self, last: int, head: Header) -> bool:
         """Process the blocks up to `last`, which no reorg is expected to reach; False: one did."""
-        await self._discover(self._factories(), self.next, last)
-        work = ordered(self.reader, self._wanted(), self.next, last, self._width)
+        began = self.next
+        heard = await self._discover(self._asked("factories"), began, last)
+        work = ordered(self.reader, self._asked("all"), began, last, self._width)
         async with aclosing(work) as ranges:
             async for each in ranges:
                 if not await self._store(each):
-                    await self._rewind()
+                    await self._rewind(head)
                     return False
+        if heard.tip and self._intake.trail.tip and heard.tip.hash != self._intake.trail.tip.hash:
+            await self._unhear(heard, began, last)
+            return False
         return not await self._found_more()
 
-    async def _discover(self, asked: Asked, first: int, last: int) -> None:
-        """Learn all markets that factories made up to `last`, before their trades are read."""
+    async def _discover(self, asked: Asked, first: int, last: int) -> Trail:
+        """Learn all markets that factories made up to `last`, before their trades are read.
+
+        Returns the blocks by which the chain on which they were is told from another.
+        """
+        heard = Trail(self._intake.chain_id)
         if not asked.addresses:
-            return
+            return heard
         work = ordered(self.reader, asked, first, last, self._factory_width)
         async with aclosing(work) as ranges:
             async for each in ranges:
                 await self._intake.learn([record for far in each for record in far.logs])
+                heard.push(_block(far.end) for far in each)
+        return heard
+
+    async def _unhear(self, heard: Trail, began: int, last: int) -> None:
+        """Retract what was read with the markets of blocks that are gone."""
+        ancestor = await self._pool.run(
+            lambda endpoint: heard.ancestor(lambda block: _is_there(endpoint, block, last)),
+            height=last,
+        )
+        await self._retract(ancestor.number + 1 if ancestor else began)
 
     async def _store(self, ranges: list[Far]) -> bool:
         """Store ranges that follow each other and the tip; return whether they do."""
@@ -178,10 +213,10 @@ class Follower:
             if parent and far.start.parent_hash != parent:
                 return False
             parent = far.end.hash
-        end = ranges[-1].end
+        ends = [_block(far.end) for far in ranges]
         records = [record for far in ranges for record in far.logs]
-        await self._intake.take(records, [_block(end)], bulk=True)
-        self._tell(Step(_block(end)))
+        await self._intake.take(records, ends, bulk=True)
+        self._tell(Step(ends[-1]))
         return True
 
     async def _found_more(self) -> bool:
@@ -191,9 +226,9 @@ class Follower:
         """
         if not self.reader.lies:
             return False
-        believed, self.reader.believed = self.reader.believed, []
-        for belief in sorted(believed, key=lambda belief: belief.first):
-            found = await self.reader.far(belief.asked, belief.first, belief.last, Width())
+        for belief in self._intake.beliefs.take():
+            asked = self._asked(belief.what)
+            found = await self.reader.far(asked, belief.first, belief.last, Width())
             if any(far.logs for far in found):
                 await self._retract(belief.first)
                 return True
@@ -210,7 +245,7 @@ class Follower:
 
         return await self._pool.run(read, height=last)
 
-    async def _linked(self, headers: Sequence[Header]) -> bool:
+    async def _linked(self, headers: Sequence[Header], head: Header) -> bool:
         """Return whether the blocks are children of the tip; retract where it is gone."""
         tip, parent = self._intake.trail.tip, ""
         if tip is not None and tip.number == headers[0].number - 1:
@@ -218,16 +253,16 @@ class Follower:
         for header in headers:
             if parent and header.parent_hash != parent:
                 if header is headers[0]:
-                    await self._rewind()
+                    await self._rewind(head)
                 return False  # the chain changed while it was read: the next step sees all of it
             parent = header.hash
         return True
 
     async def _near(self, headers: Sequence[Header]) -> None:
-        records = await self.reader.near(self._both(), headers)
+        records = await self.reader.near(self._asked("all"), headers)
         again = False
         while await self._intake.learn(records, again=again):  # their trades are in here, too
-            records = await self.reader.near(self._both(), headers)
+            records = await self.reader.near(self._asked("all"), headers)
             again = True
         await self._intake.take(records, [_block(header) for header in headers])
         self._tell(Step(_block(headers[-1])))
@@ -239,40 +274,55 @@ class Follower:
 
         A head below the tip whose hash is on the trail only means that the node is behind.
         """
-        tip = self._intake.trail.tip
-        if tip is None or head.number > tip.number:
-            return False  # the first block after the tip tells
         known = self._intake.trail.below(head.number)
-        if known is None or known.hash == head.hash:
+        if known is None:
+            if self._intake.trail.tip is not None and await self._begun_anew():
+                raise Unavailable(f"{self.name} was started anew")  # and is from here
             return False
-        if await self._pool.run(lambda endpoint: _is_there(endpoint, known)):
+        if known.hash == head.hash:
             return False
-        await self._rewind()
-        return True
+        there = await self._pool.run(
+            lambda endpoint: _is_there(endpoint, known, head.number), height=known.number
+        )
+        if not there:
+            await self._rewind(head)
+        return not there
 
-    async def _check_genesis(self) -> None:
+    async def _begun_anew(self) -> bool:
+        """Retract everything if this is a developer's chain that was started anew.
+
+        Raises:
+            Nonsense: this is another chain than the one that was followed so far.
+        """
         genesis = await self._pool.run(lambda endpoint: endpoint.header(0))
         if genesis is None:
-            return  # a node without old headers
+            return False  # a node without old headers
         trail = self._intake.trail
-        if trail.genesis not in ("", genesis.hash):
-            if self._intake.chain_id not in DEVELOPMENT_CHAINS:
-                raise Nonsense(
-                    f"block 0 is {genesis.hash}, and was {trail.genesis} when this chain was read "
-                    "first: RPC_URL must lead to the same chain, or DATA_DIR be another"
-                )
-            log.warning("%s was started anew: its former trades are removed", self.name)
-            await self._retract(0)
-        trail.genesis = genesis.hash
+        former, trail.genesis = trail.genesis, genesis.hash
+        if former in ("", genesis.hash):
+            return False
+        if self._intake.chain_id not in DEVELOPMENT_CHAINS:
+            raise Nonsense(
+                f"block 0 is {genesis.hash}, and was {former} when this chain was read "
+                "first: RPC_URL must lead to the same chain, or DATA_DIR be another"
+            )
+        log.warning("%s was started anew: its former trades are removed", self.name)
+        await self._retract(0)
+        return True
 
-    async def _rewind(self) -> None:
-        ancestor = await self._pool.run(self._ancestor)
-        if ancestor is not None and ancestor == self._intake.trail.tip:
+    async def _rewind(self, head: Header) -> None:
+        """Retract what the chain of `head` no longer has."""
+        trail, height = self._intake.trail, head.number
+        ancestor = await self._pool.run(
+            lambda endpoint: trail.ancestor(lambda block: _is_there(endpoint, block, height)),
+            height=height,
+        )
+        if ancestor is not None and ancestor == trail.tip:
             return  # nodes differ, or the chain has come back
-        await self._retract(ancestor.number + 1 if ancestor else 0)
-
-    async def _ancestor(self, endpoint: Endpoint) -> Block | None:
-        return await self._intake.trail.ancestor(lambda block: _is_there(endpoint, block))
+        if ancestor is not None:
+            await self._retract(ancestor.number + 1)
+        elif not await self._begun_anew():
+            await self._retract(0)
 
     async def _retract(self, number: int) -> None:
         tip = self._intake.trail.tip
@@ -281,27 +331,29 @@ class Follower:
         await self._intake.retract(number)
         if number == 0:  # nothing is left by which to tell where the contracts are now
             head = await self._pool.head()
-            self._intake.trail.first = await self._find_first(self._both(), head)
+            self._intake.trail.first = await self._find_first(self._asked("all"), head)
         self._tell(Step(self._intake.trail.tip, number, depth))
 
-    # What is asked for
-
-    def _wanted(self) -> Asked:
+    def _asked(self, what: What) -> Asked:
+        """Return the question about all contracts, or the factories, or those that are late."""
         discovery = self._intake.discovery
-        return Asked(tuple(discovery.addresses), tuple(discovery.topics))
-
-    def _factories(self) -> Asked:
-        discovery = self._intake.discovery
-        return Asked(tuple(discovery.factories), tuple(discovery.factory_topics))
-
-    def _both(self) -> Asked:
-        wanted, made = self._wanted(), self._factories()
-        addresses = dict.fromkeys((*wanted.addresses, *made.addresses))
-        return Asked(tuple(addresses), tuple(dict.fromkeys((*wanted.topics, *made.topics))))
+        if what == "factories":
+            return Asked(tuple(discovery.factories), tuple(discovery.factory_topics), what)
+        addresses = discovery.addresses
+        if what == "late":
+            addresses = discovery.made_by(self._intake.late)
+        return Asked(tuple(addresses), tuple(discovery.topics), what)
 
 
-async def _is_there(endpoint: Endpoint, block: Block) -> bool:
+async def _is_there(endpoint: Endpoint, block: Block, height: int) -> bool:
+    """Return whether a chain that has a block `height` has this one.
+
+    Raises:
+        Missing: the endpoint is not so far.
+    """
     header = await endpoint.header(block.number)
+    if header is None and block.number <= height:
+        raise Missing(f"{endpoint.name}: has no block {block.number}")
     return header is not None and header.hash == block.hash
 
 

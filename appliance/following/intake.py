@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from appliance.chain.counts import Counts
 from appliance.chain.decode import Decoded, Decoder
+from appliance.following.beliefs import Beliefs
 from appliance.following.chains import ChainTerms
 from appliance.following.discovery import Discovered, Discovery
 from appliance.following.reader import Pool, columns
@@ -51,6 +52,7 @@ class Intake:
         self.late: list[str] = []
         """Contracts that were configured later than the tip was processed."""
         self.trail = Trail(chain_id)
+        self.beliefs = Beliefs(chain_id)
         self.counts = Counts()
         self._pool = pool
         self._store = store
@@ -69,13 +71,14 @@ class Intake:
             Retryable: the store or every endpoint fails.
         """
         self.trail.load(await self._remembered(self.trail.kind))
+        self.beliefs.load(await self._remembered(self.beliefs.kind))
         rows = await self._remembered(self._kind)
         known = [msgspec.json.decode(value, type=Discovered) for value in rows.values() if value]
         tip = self.trail.tip
         self.discovery.load(d for d in known if tip and d.block_number <= tip.number)
         self._unsaved = await self._pool.run(self.discovery.configured)
         self._compare(await self._remembered(self._contract_kind))
-        await self._begin_decoding()
+        await self.begin_decoding()
 
     def _compare(self, remembered: dict[str, str]) -> None:
         """See which contracts are new, and which are no longer followed.
@@ -98,12 +101,18 @@ class Intake:
         read = self._store.writer.call(lambda client: checkpoints.read(client, kind))
         return await asyncio.wrap_future(read)
 
-    async def _begin_decoding(self) -> None:
+    async def begin_decoding(self) -> None:
+        """Let the memory know what the stored trades say, but nothing of late contracts.
+
+        These are read from their first block on: what comes after must not be known by then.
+        """
         markets = self.discovery.markets
+        late = frozenset(self.discovery.made_by(self.late))
         self._decoder = Decoder(self.chain_id, markets)
         for address, preset in self.discovery.holders:
             self._decoder.watch(address, preset)
-        await recall(self._decoder.memory, markets, self._store.catalogue, self._store.reader)
+        told = [market for market in markets if market.address not in late]
+        await recall(self._decoder.memory, told, self._store.catalogue, self._store.reader)
 
     async def learn(self, records: Sequence[LogRecord], *, again: bool = False) -> bool:
         """Take what factories say in these logs; return whether they made markets.
@@ -138,15 +147,18 @@ class Intake:
         decoded = await self._decoded(records)
         last = blocks[-1].number
         saved = [d for d in self._unsaved if d.block_number <= last]
+        believed = self.beliefs.checkpoints()
+        rows = (*self._unsaid, *map(self._remember, saved), *believed)
         attached = Attached(
             tuple(mark.stored(self.chain_id) for mark in decoded.marks),
-            (*self._unsaid, *map(self._remember, saved), *self.trail.checkpoints(blocks)),
+            (*rows, *self.trail.checkpoints(blocks)),
         )
         receipt = await self._ingest.submit(
             self._kept(decoded.trades), self._decoder.specs, SOURCE, bulk=bulk, attached=attached
         )
         self.counts.add(decoded.counts)
         self._unsaid = []
+        self.beliefs.said(believed)
         self._unsaved = [d for d in self._unsaved if d.block_number > last]
         self.trail.push(blocks)
         return receipt.accepted
@@ -204,8 +216,16 @@ class Intake:
         cut = (*forgotten, *self.trail.cut_checkpoints(number))
         await self._ingest.retract(self.chain_id, number, cut)
         self.trail.cut(number)
+        self.beliefs.cut(number)
         self._unsaved = [d for d in self._unsaved if d.block_number < number]
-        await self._begin_decoding()
+        await self.begin_decoding()
+
+    async def forget(self) -> None:
+        """Forget the markets that blocks after the tip made known: these may be other blocks."""
+        number = self.trail.tip.number + 1 if self.trail.tip else 0
+        if self.discovery.retract(number):
+            self._unsaved = [d for d in self._unsaved if d.block_number < number]
+            await self.begin_decoding()
 
     def _remember(self, found: Discovered) -> Checkpoint:
         return Checkpoint(self._kind, _key(found), msgspec.json.encode(found).decode())

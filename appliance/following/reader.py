@@ -3,20 +3,22 @@
 Far from the head, ranges are read whose last block has the same hash before and after. Near it,
 each block is read by its hash. An empty answer is not believed at once: nodes give some for blocks
 that do hold logs. Where the block's bloom proves that it holds none, it is; where it all but
-proves that it does, the node is asked until it says so; otherwise others are asked as well, and
-more often once one was caught.
+proves that it does, all logs of the block are read, whose bloom must be the header's. Otherwise
+others are asked as well, and more often once one was caught; what was believed before is kept in
+`beliefs`, to be asked again.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, TypeVar
 
 import msgspec
 
 from appliance.chain.log import Logs
-from appliance.following.bloom import Question
+from appliance.following.beliefs import Beliefs, What
+from appliance.following.bloom import Question, bloom_of
 from appliance.following.together import together
 from appliance.following.width import Width
 from appliance.rpc.endpoint import Endpoint
@@ -37,11 +39,10 @@ MOST_ADDRESSES: Final = 400
 _LOOKS: Final = 2
 _LOOKS_AT_LIARS: Final = 9
 """Where one answer in six is wrongly empty, nine in a row are one in ten million."""
-_LOOKS_AT_PROOF: Final = 30
+_LOOKS_AT_PROOF: Final = 5
 _PROOF: Final = 1e-3
 _AT_ONCE: Final = 8
 _PATIENCE: Final = 4
-_MANY: Final = 1_000
 _ROUND: Final = frozenset({1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000})
 """Numbers of logs at which nodes are known to cut an answer short without saying so."""
 
@@ -70,6 +71,7 @@ class Asked:
 
     addresses: tuple[str, ...]
     topics: tuple[str, ...]
+    what: What = "all"
 
     @property
     def filter(self) -> tuple[str, ...]:
@@ -79,20 +81,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Far:
-    """The logs of the blocks from header `start` to header `end`, in order."""
+    """The logs of the blocks from header `start` to header `end`, in order.
+
+    `answered` counts those that the node sent, wanted or not.
+    """
 
     start: Header
     end: Header
     logs: list[LogRecord]
-
-
-@dataclass(frozen=True, slots=True)
-class Belief:
-    """A far range that is held to be empty on the word of few answers."""
-
-    asked: Asked
-    first: int
-    last: int
+    answered: int
 
 
 @dataclass(slots=True)
@@ -102,8 +99,7 @@ class Reader:
     pool: Pool
     lies: int = 0
     blooms: Literal["unknown", "trusted", "off"] = "unknown"
-    believed: list[Belief] = field(default_factory=list)
-    """What was believed before the first lie."""
+    beliefs: Beliefs = field(default_factory=lambda: Beliefs(0))
 
     @property
     def looks(self) -> int:
@@ -131,7 +127,7 @@ class Reader:
                     raise
                 blocks = width.refused(first, end, error)
                 continue
-            width.answered(end - first + 1, len(pieces[-1].logs))
+            width.answered(end - first + 1, pieces[-1].answered)
             first = end + 1
         return pieces
 
@@ -146,38 +142,22 @@ class Reader:
                 raise TooManyResults(f"{endpoint.name} may have cut its answer at {len(logs)} logs")
             if (await _header(endpoint, last)).hash != end.hash:
                 raise Unavailable(f"block {last} of {endpoint.name} changed while it was read")
-            return Far(start, end, await _timed(endpoint, _wanted(asked, logs)))
+            return Far(start, end, await _timed(endpoint, _wanted(asked, logs)), len(logs))
 
-        far = await self.pool.run(read, height=last)
-        for _ in range(1, self.looks):
-            if far.logs:
-                break
-            others = tuple(tried)
-            far = await self.pool.run(read, height=last, avoid=others)
-            if far.logs:
-                self._caught(f"blocks {first} to {last}")
-        if not far.logs and not self.lies:
-            self._believe(Belief(asked, first, last))
+        far, looks = await self._looked(
+            lambda: self.pool.run(read, height=last, avoid=tuple(tried)),
+            lambda far: not far.logs,
+            f"blocks {first} to {last}",
+        )
+        if not far.logs:
+            self._believe(asked, first, last, looks)
         return far
-
-    def _believe(self, belief: Belief) -> None:
-        """Remember a range; those that touch become one when there are many."""
-        self.believed.append(belief)
-        if len(self.believed) % _MANY:
-            return
-        merged: list[Belief] = []
-        for each in sorted(self.believed, key=lambda b: (b.asked.addresses, b.first)):
-            newest = merged[-1] if merged else None
-            if newest and newest.asked == each.asked and each.first <= newest.last + 1:
-                merged[-1] = replace(newest, last=max(newest.last, each.last))
-            else:
-                merged.append(each)
-        self.believed = merged
 
     async def _one(self, asked: Asked, number: int) -> Far:
         """Return the logs of a block that holds too many for a question by range."""
         header = await self.pool.run(lambda endpoint: _header(endpoint, number), height=number)
-        return Far(header, header, await self._block(asked, header))
+        logs, _ = await self._block(asked, header, _LOOKS_AT_LIARS)
+        return Far(header, header, logs, len(logs))
 
     # Near the head
 
@@ -194,29 +174,55 @@ class Reader:
         return [record for logs in found for record in logs]
 
     async def _near(self, asked: Asked, question: Question, header: Header) -> list[LogRecord]:
-        use_bloom = self.blooms == "trusted" and bool(header.bloom)
+        use_bloom = self.blooms == "trusted" and any(header.bloom)  # zeros prove nothing
         if use_bloom and not question.may_hold(header.bloom):
             return []
-        looks = self.looks
         if use_bloom and question.doubt(header.bloom) < _PROOF:
-            looks = _LOOKS_AT_PROOF
-        logs = await self._block(asked, header, looks)
+            return await self._suspected(asked, header)
+        logs, looks = await self._block(asked, header)
         if logs:
             self._judge_blooms(header, logs[0])
-        elif looks == _LOOKS_AT_PROOF:
-            raise Nonsense(
-                f"block {header.number} must hold logs, as its header says, and every answer "
-                "about them was empty"
-            )
+        else:
+            self._believe(asked, header.number, header.number, looks)
         return logs
 
-    async def _block(self, asked: Asked, header: Header, looks: int = 1) -> list[LogRecord]:
+    async def _suspected(self, asked: Asked, header: Header) -> list[LogRecord]:
+        """Return the logs of a block that should hold some, as its header says.
+
+        It may hold none: its bloom is the same if one of the contracts has told of something else
+        and another contract of such an event. Then all its logs are read, which must explain it.
+        """
+        refused = False
+        for _ in range(_LOOKS_AT_PROOF):
+            logs, _ = await self._block(asked, header)
+            if logs:
+                return logs
+            try:
+                every, _ = await self._block(Asked((), ()), header, 1)
+            except (TooManyResults, RangeTooWide, Rejected):
+                refused = True
+                continue
+            if bloom_of(every) == header.bloom:
+                if logs := _wanted(asked, every):
+                    self._caught(f"block {header.number}")
+                return logs
+        if refused:
+            return []
+        raise Nonsense(
+            f"block {header.number} must hold logs, as its header says, and every answer "
+            "about them was empty"
+        )
+
+    async def _block(
+        self, asked: Asked, header: Header, looks: int | None = None
+    ) -> tuple[list[LogRecord], int]:
+        """Return a block's logs and how often they were asked for, `looks` times at most."""
         tried: list[Endpoint] = []
 
         async def read(endpoint: Endpoint) -> list[LogRecord]:
             tried.append(endpoint)
             try:
-                logs = await endpoint.block_logs(header.hash, asked.filter, asked.topics)
+                logs = await _block_logs(endpoint, header.hash, asked)
             except (Missing, Rejected):
                 await _require(endpoint, header)
                 raise
@@ -224,14 +230,37 @@ class Reader:
                 await _require(endpoint, header)
             return [_at(record, header.time) for record in _wanted(asked, logs)]
 
-        logs = await self.pool.run(read, height=header.number)
-        for _ in range(1, looks):
-            if logs:
-                break
-            logs = await self.pool.run(read, height=header.number, avoid=tuple(tried))
-            if logs:
-                self._caught(f"block {header.number}")
-        return logs
+        return await self._looked(
+            lambda: self.pool.run(read, height=header.number, avoid=tuple(tried)),
+            lambda logs: not logs,
+            f"block {header.number}",
+            looks,
+        )
+
+    # Answers that are empty
+
+    async def _looked(
+        self,
+        look: Callable[[], Awaitable[T]],
+        is_empty: Callable[[T], bool],
+        where: str,
+        most: int | None = None,
+    ) -> tuple[T, int]:
+        """Return an answer and how often it was asked for: again while it is empty.
+
+        How often that is may change meanwhile: others find out that a node lies.
+        """
+        found, looks = await look(), 1
+        while is_empty(found) and looks < (most or self.looks):
+            found, looks = await look(), looks + 1
+            if not is_empty(found):
+                self._caught(where)
+        return found, looks
+
+    def _believe(self, asked: Asked, first: int, last: int, looks: int) -> None:
+        """Remember blocks that are empty on the word of few answers."""
+        if looks < _LOOKS_AT_LIARS:
+            self.beliefs.add(asked.what, first, last)
 
     def _caught(self, where: str) -> None:
         self.lies += 1
@@ -273,10 +302,45 @@ def columns(records: Sequence[LogRecord]) -> Logs:
 
 def _wanted(asked: Asked, logs: Sequence[LogRecord]) -> list[LogRecord]:
     """Return the logs that were asked for and still stand, in the order of the chain."""
-    addresses = frozenset(asked.addresses)
-    kept = [r for r in logs if r.address in addresses and r.topics and not r.removed]
+    addresses, topics = frozenset(asked.addresses), frozenset(asked.topics)
+    kept = [
+        r
+        for r in logs
+        if (r.address in addresses or not addresses)
+        and (not topics or (r.topics and r.topics[0] in topics))
+        and not r.removed
+    ]
     kept.sort(key=lambda r: (r.block_number, r.log_index))
     return kept
+
+
+async def _block_logs(endpoint: Endpoint, block_hash: str, asked: Asked) -> list[LogRecord]:
+    """Return the logs of a block; where they are too many for one answer, in parts."""
+    try:
+        return await endpoint.block_logs(block_hash, asked.filter, asked.topics)
+    except TooManyResults:
+        parts = _halves(asked)
+        if not parts:
+            raise
+    found: list[LogRecord] = []
+    for part in parts:
+        for _ in range(_LOOKS_AT_LIARS):  # the whole is not empty: nobody would ask again
+            if logs := await _block_logs(endpoint, block_hash, part):
+                found += logs
+                break
+    return found
+
+
+def _halves(asked: Asked) -> list[Asked]:
+    """Return two questions in place of one, none where it is about one event of one contract."""
+    addresses, topics = asked.addresses, asked.topics
+    if len(topics) > 1:
+        middle = len(topics) // 2
+        return [Asked(addresses, topics[:middle]), Asked(addresses, topics[middle:])]
+    if len(addresses) > 1:
+        middle = len(addresses) // 2
+        return [Asked(addresses[:middle], topics), Asked(addresses[middle:], topics)]
+    return []
 
 
 async def _header(endpoint: Endpoint, number: int) -> Header:

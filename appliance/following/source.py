@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from appliance.chain.counts import Counts
@@ -32,10 +32,12 @@ from appliance.store.store import Store
 log = logging.getLogger(__name__)
 Processed = Callable[[int, int, int, int | None], None]
 _SOONEST_S: Final = 0.25
-_LATEST_S: Final = 1.0
+_LATEST_S: Final = 0.5
 _LATEST_AWAKE_S: Final = 4.0
 """How long to wait for the next block when a WebSocket tells of it anyway."""
 _RETRY_S: Final = (1.0, 30.0)
+_LAG_S: Final = 60.0
+_LAG_BLOCKS: Final = 4
 _STALL_S: Final = 60.0
 _STALL_BLOCKS: Final = 20
 _OUTCOMES: Final = ("decoded", "ignored", "foreign", "malformed")
@@ -54,6 +56,8 @@ class Around:
     metrics: Metrics
     processed: Processed
     monotonic: Callable[[], float] = time.monotonic
+    followed: dict[int, str] = field(default_factory=dict)
+    """The name of the source that follows a chain, by the chain's id."""
 
 
 class ChainSource:
@@ -150,6 +154,12 @@ class ChainSource:
                 f"chain_id of {self._terms.name} must be that of its nodes, which is {chain_id}, "
                 f"was {self._terms.chain_id}: correct MARKETS_FILE"
             )
+        other = self._around.followed.setdefault(chain_id, self._terms.name)
+        if other != self._terms.name:
+            raise ConfigError(
+                f"chain {self._terms.name} must be another one than {other}, and both have nodes "
+                f"of chain {chain_id}: put all its contracts below one [[chain]] of MARKETS_FILE"
+            )
         given = self._terms.confirmations
         self._confirmations = default_confirmations(chain_id) if given is None else given
         self._counted = Counts()
@@ -219,6 +229,8 @@ class ChainSource:
             self._metrics.chain_reorg_depth.labels(labels).observe(step.depth)
         if step.tip is None:
             return
+        if self._error not in (None, "connecting"):
+            self._error = "connecting"  # it goes on, and says so once it is at the head
         final = head.number - self._confirmations
         block = intake.trail.below(final)
         self._around.processed(intake.chain_id, step.tip.time, final, block.time if block else None)
@@ -255,12 +267,20 @@ class ChainSource:
         if self._intake is not None and self._intake.late:
             late = "reads the history of contracts that are new here"
             return PartState(self.name, "syncing", late, None, numbers)
-        if behind > max(self._confirmations, 1):
+        if follower.first > head.number:
+            waits = f"waits for block {follower.first} (START_BLOCK), the head is {head.number}"
+            return PartState(self.name, "syncing", waits, None, numbers)
+        if self._lags(behind):
             left = self._progress.seconds_left(head.number)
             reason = None if left is None else f"about {spoken(left)} left"
             return PartState(self.name, "syncing", reason, self._progress.done, numbers)
         reason = self._stalled(head)
         return PartState(self.name, "failing" if reason else "live", reason, None, numbers)
+
+    def _lags(self, behind: int) -> bool:
+        """Return whether what is shown is older than what the nodes have, by more than a moment."""
+        block_s = self._intake.trail.block_s if self._intake else 0.0
+        return behind > _LAG_BLOCKS and (behind * block_s > _LAG_S or behind > self._confirmations)
 
     def _stalled(self, head: Header) -> str | None:
         """Return why what is shown may be old although all that the nodes have is processed."""

@@ -106,7 +106,10 @@ class Trail:
     def cut_checkpoints(self, number: int) -> tuple[Checkpoint, ...]:
         """Return what remembers that the blocks from `number` on are forgotten."""
         left = [block for block in self._blocks if block.number < number]
-        return (Checkpoint(self.kind, _CURSOR, _text(left[-1]) if left else ""),)
+        gone = [block.number % SIZE for block in self._blocks[len(left) :]] if left else range(SIZE)
+        # Ranges leave most places of the ring as they are: what is gone would come back from there.
+        rows = [Checkpoint(self.kind, str(place), "") for place in gone]
+        return (*rows, Checkpoint(self.kind, _CURSOR, _text(left[-1]) if left else ""))
 
     def load(self, stored: Mapping[str, str]) -> None:
         """Take back what was remembered: values by key."""
@@ -116,7 +119,7 @@ class Trail:
         cursor = stored.get(_CURSOR)
         if cursor:
             tip = _block(cursor)
-            known = [_block(text) for key, text in stored.items() if key.isdigit()]
+            known = [_block(text) for key, text in stored.items() if key.isdigit() and text]
             older = sorted(block for block in known if block.number < tip.number)
             self._blocks = [*older, tip]
 

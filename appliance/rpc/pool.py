@@ -208,6 +208,11 @@ class Pool:
         )
         if not found:
             raise self._nobody()
+        if len(found) * 2 < len(self._members):  # the few that answer may be those that are wrong
+            raise Unavailable(
+                f"{len(found)} of {len(self._members)} endpoints say which chain they are on, "
+                f"and half must: {self._nobody()}"
+            )
         most = Counter(found.values()).most_common(1)[0][0]  # in a tie the first counted
         for member, chain_id in found.items():
             member.chain_id = chain_id
