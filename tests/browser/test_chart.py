@@ -9,13 +9,14 @@ from tests.browser.visit import CHART, Visit
 pytestmark = pytest.mark.browser
 
 
-def test_candles_are_on_screen_quickly(visit: Visit) -> None:
-    """The first bars come with the page: no request stands before them.
-
-    The best of some loads counts, for the machine may be busy with something else.
-    """
-    mark = "performance.getEntriesByName('first-candles')[0].startTime"
-    assert any(visit.open().page.evaluate(mark) < 700 for _ in range(5))
+def test_the_first_candles_come_with_the_page(visit: Visit) -> None:
+    """No request for bars has been answered when they are on screen."""
+    shown = visit.open().page.evaluate("performance.getEntriesByName('first-candles')[0].startTime")
+    answered = visit.page.evaluate(
+        "performance.getEntriesByType('resource')"
+        ".filter((entry) => entry.name.includes('/ohlcv')).map((entry) => entry.responseEnd)"
+    )
+    assert all(shown < at for at in answered)
     assert visit.candle_pixels() > 2000
     assert int(visit.chart("bars")) >= 400
 
