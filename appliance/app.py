@@ -20,6 +20,7 @@ from sanic.response import BaseHTTPResponse
 from appliance import offline, running
 from appliance.caretaker import Caretaker, DamageState, DiskState
 from appliance.datafeed import Datafeed
+from appliance.directory import Directory
 from appliance.errors import ConfigError, StoreLocked
 from appliance.following.chains import configured
 from appliance.following.presets import Presets
@@ -42,11 +43,14 @@ from appliance.web import (
     admin,
     answers,
     backups,
+    binance,
+    charts,
     dashboard,
     demo,
     events,
     lightweight,
     ops,
+    quotes,
     security,
     stream,
     trades,
@@ -108,6 +112,7 @@ def build(settings: Settings, address: str = "") -> Appliance:
         metrics=metrics,
         catalogue=store.catalogue,
         datafeed=datafeed,
+        directory=Directory(store.reader, store.catalogue, time.time),
         ingest=ingest,
         live=live,
         hub=hub,
@@ -136,8 +141,11 @@ def create_app(appliance: Appliance) -> App:
     app.register_middleware(_hang_up, "response")
     answers.install(app, appliance.parts)
     security.install(app, appliance.parts)
-    for module in (udf, lightweight, trades, admin, backups, verify, demo, ops, stream, dashboard):
+    for module in (udf, quotes, lightweight, charts):
         app.blueprint(module.blueprint(appliance.parts))
+    for module in (trades, admin, backups, verify, demo, ops, stream, dashboard):
+        app.blueprint(module.blueprint(appliance.parts))
+    app.blueprint(binance.blueprint(appliance.parts, appliance.store.reader))
     for pushing in (events, webhooks):
         app.blueprint(pushing.blueprint(appliance.parts, appliance.pushed))
     return app
@@ -159,7 +167,10 @@ async def start(appliance: Appliance, stack: AsyncExitStack) -> None:
     stack.callback(appliance.parts.backups.close)
     appliance.ingest.open(appliance.store.writer)
     appliance.ingest.subscribe(appliance.parts.datafeed.on_commit)
+    appliance.ingest.subscribe(appliance.parts.directory.on_commit)
     appliance.ingest.subscribe(appliance.live.on_commit)
+    appliance.parts.directory.start()
+    stack.callback(appliance.parts.directory.close)
     live = asyncio.create_task(appliance.live.run(), name="live")
     stack.push_async_callback(_cancel, live)
 

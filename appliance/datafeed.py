@@ -92,12 +92,11 @@ class Datafeed:
         self._writer = writer
         self._heads = heads or Heads()
         self._clock = clock
-        self._summaries = Summaries(reader, catalogue, metrics.cache_lookups, clock)
+        self._summaries = Summaries(reader, metrics.cache_lookups, clock)
 
     def on_commit(self, commit: Commit) -> None:
         """Drop what is remembered, if the commit took something away or rebuilt it."""
-        if commit.revisions:
-            self._summaries.forget()
+        self._summaries.on_commit(commit)
 
     async def candles(  # noqa: PLR0913 - a question of the datafeed protocol has these parts
         self,
@@ -267,18 +266,6 @@ class Datafeed:
         to = min(_clamp(to_time), _DATETIME_MAX)
         span = max(_clamp(from_time), to - WINDOW_MAX_S), to
         return await marks.read(self._reader, market, span, limit, interval)
-
-    async def search(self, query: str, exchange: str = "", limit: int = 30) -> list[Market]:
-        """Return the markets that match: exact, then prefix, then parts; by 24 h quote volume."""
-        found = self.catalogue.matches(query, exchange)
-        summaries = await self.summaries([market for _, market in found])
-
-        def key(match: tuple[int, Market]) -> tuple[int, float, str]:
-            rank, market = match
-            summary = summaries.get(market.id)
-            return rank, -summary.quote_volume if summary else 0.0, market.symbol
-
-        return [market for _, market in sorted(found, key=key)[:limit]]
 
     async def last_seconds(self, markets: Sequence[Market]) -> dict[int, tuple[int, float]]:
         """Return unix second and price of the last priced second of each market, by id."""

@@ -84,7 +84,7 @@ class Status:
         catalogue = self._store.catalogue
         return StatusReport(
             ready=all(part.ready for part in parts),
-            demo=bool(catalogue.all()) and catalogue.demo_only(),
+            demo=len(catalogue) > 0 and catalogue.demo_only(),
             trades_stored=self._store.writer.trades_stored,
             trades_per_second=self._ingest.trades_per_second(),
             readers=self._readers(),

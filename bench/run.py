@@ -10,7 +10,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file by make
 
-from bench import backfill, decode, history, insert, post
+from bench import backfill, decode, history, insert, post, search, summaries
 
 BENCHMARKS: Final[dict[str, Callable[[Path], None]]] = {
     "insert": insert.run,
@@ -18,6 +18,8 @@ BENCHMARKS: Final[dict[str, Callable[[Path], None]]] = {
     "history": history.run,
     "backfill": backfill.run,
     "decode": decode.run,
+    "search": search.run,
+    "summaries": summaries.run,
 }
 
 

@@ -222,7 +222,7 @@ def pushing(data_dir: Path, chains: Sequence[ChainTerms] = (), **changes: Any) -
 
     try:
         with running(app) as port:
-            fakes: Any = (None, None, None)
+            fakes: Any = (None, None, None, None)
             web = Pushing(port, parts, *fakes, store=store, commits=commits)
             yield web
             web.pool.clear()
@@ -232,7 +232,7 @@ def pushing(data_dir: Path, chains: Sequence[ChainTerms] = (), **changes: Any) -
 
 def _parts(settings: Settings, metrics: Metrics, store: Store, ingest: Ingest) -> Parts:
     others: dict[str, Any] = dict.fromkeys(
-        ("datafeed", "live", "hub", "status", "backups", "verifier")
+        ("datafeed", "directory", "live", "hub", "status", "backups", "verifier")
     )
     return Parts(
         settings=settings,

@@ -208,17 +208,6 @@ async def test_summary_covers_exactly_1440_minutes(opened: Opened) -> None:
     assert (1.5, 2) == (summary.volume, summary.trades)
 
 
-async def test_search_ranks_by_match_then_by_volume(opened: Opened) -> None:
-    """Of two markets that begin with the query, the one that trades more comes first."""
-    for symbol, size in (("AUD", 1), ("AUX", 5), ("XAU", 9), ("AU", 0)):
-        trade = T((NOW - 5) * 10**6, 1.0, size * 10**18, trade_id="a")
-        await stored(opened, [trade], MarketSpec(symbol))
-    datafeed = opened.datafeed()
-    assert ["AU", "AUX", "AUD", "XAU"] == [m.symbol for m in await datafeed.search("au")]
-    assert ["AU"] == [m.symbol for m in await datafeed.search("au", limit=1)]
-    assert [] == await datafeed.search("au", exchange="OTHER")
-
-
 async def test_market_that_traded_last_week_keeps_its_price(opened: Opened) -> None:
     """No change and no volume are invented for it."""
     datafeed = await stored(opened, [T((NOW - 8 * 86_400) * 10**6, 7.0, 10**18, trade_id="x")])
@@ -236,7 +225,7 @@ async def test_summaries_are_read_again_after_a_retraction(opened: Opened) -> No
     for block in (3, 2):
         await asyncio.wrap_future(opened.store.writer.retract(CHAIN.chain_id, block))
         if block == 2:
-            datafeed._summaries._read_at = 0.0
+            datafeed._summaries.forget()
             reading = asyncio.create_task(datafeed.summaries([market]))
             await asyncio.sleep(0)
             datafeed.on_commit(opened.commits[-1])

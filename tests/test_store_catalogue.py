@@ -1,5 +1,7 @@
 """How markets are found and named."""
 
+from dataclasses import replace
+
 import pytest
 
 from appliance.errors import BadRequest, UnknownSymbol
@@ -52,16 +54,6 @@ def test_an_address_of_several_markets_lists_them() -> None:
         Catalogue(MARKETS).resolve("0x" + "cd" * 20)
 
 
-def test_matches_are_exact_then_prefix_then_parts() -> None:
-    """Symbol, name and address are searched, in any case."""
-    catalogue = Catalogue([market(1, "XAU"), market(2, "AUX"), market(3, "AU"), market(4, "B")])
-    assert [(0, "AU"), (1, "AUX"), (2, "XAU")] == [
-        (r, m.symbol) for r, m in catalogue.matches("au")
-    ]
-    assert [] == catalogue.matches("au", exchange="OTHER")
-    assert [(0, "WETH/USDC")] == [(r, m.symbol) for r, m in Catalogue(MARKETS).matches(POOL)]
-
-
 def test_demo_markets_hide_behind_real_ones() -> None:
     """Unless the operator wants both."""
     demo = market(9, "DEMOGOLD", exchange=DEMO_EXCHANGE)
@@ -70,6 +62,74 @@ def test_demo_markets_hide_behind_real_ones() -> None:
     assert demo not in Catalogue([demo, *MARKETS]).visible()
     assert demo in Catalogue([demo, *MARKETS], show_demo=True).visible()
     assert demo == Catalogue([demo, *MARKETS]).resolve("DEMOGOLD")
+
+
+def test_what_is_counted_of_all_follows_every_change() -> None:
+    """Listed markets, exchanges, hidden ids: as a walk over all of them would count."""
+    demo = market(9, "DEMOGOLD", exchange=DEMO_EXCHANGE)
+    catalogue = Catalogue([demo])
+    assert (1, ["DEMO"], [], True) == told(catalogue)
+    catalogue.load(MARKETS)
+    assert (5, ["APPLIANCE", "VAMM"], [9], False) == told(catalogue)
+    catalogue.put(replace(MARKETS[0], status="empty"))
+    assert (4, ["APPLIANCE"], [1, 9], False) == told(catalogue)
+    assert (4, 0, 0) == tuple(map(catalogue.listed_on, ("APPLIANCE", "VAMM", "DEMO")))
+    catalogue.put(MARKETS[0])
+    catalogue.put(replace(MARKETS[0], spec=replace(MARKETS[0].spec, exchange="OTHER")))
+    assert (5, ["APPLIANCE", "OTHER"], [9], False) == told(catalogue)
+    assert [9, 1, 2, 3, 4, 5] == catalogue.ids().tolist()
+    assert (6, 9) == (len(catalogue), catalogue.last_id)
+
+
+def told(catalogue: Catalogue) -> tuple[int, list[str], list[int], bool]:
+    """Return what the catalogue counts, having compared it with a walk."""
+    walked = catalogue.visible()
+    assert len(walked) == catalogue.shown == sum(map(catalogue.is_shown, catalogue.all()))
+    assert sorted({m.spec.exchange for m in walked}) == catalogue.exchanges
+    return catalogue.shown, catalogue.exchanges, sorted(catalogue.hidden()), catalogue.demo_only()
+
+
+def test_changes_are_told_once_and_with_what_was_told_before() -> None:
+    """New ones first; one that changes before it is told is only told as it is by then."""
+    gold, weth, *_ = MARKETS
+    catalogue = Catalogue([gold, weth])
+    finer, finest = (weth.with_price_decimals(digits) for digits in (7, 9))
+    catalogue.put(finer)
+    assert ([gold], [], 1) == catalogue.changes(0, 1)
+    catalogue.put(finest)
+    assert ([finest], [], 2) == catalogue.changes(1, 5)
+    assert ([], [], 2) == catalogue.changes(2, 5)
+    catalogue.put(finer)
+    catalogue.put(weth)
+    catalogue.put(market(7, "NEW"))
+    assert ([market(7, "NEW")], [(finest, weth)], 3) == catalogue.changes(2, 5)
+    assert ([], [], 3) == catalogue.changes(3, 5)
+
+
+def test_a_symbol_is_free_again_once_its_market_has_another() -> None:
+    """And its plain form, which then names the market that has it too."""
+    catalogue = Catalogue([market(1, "A/B"), market(2, "A.B")])
+    assert 1 == catalogue.resolve("ab").id
+    catalogue.put(market(1, "C/D"))
+    assert (1, 2) == (catalogue.resolve("cd").id, catalogue.resolve("A.B").id)
+    with pytest.raises(UnknownSymbol):
+        catalogue.resolve("A/B.X")
+    assert "A/B" == catalogue.plan(MarketSpec("A/B")).symbol
+
+
+def test_an_address_of_very_many_markets_lists_a_few() -> None:
+    """An error is read by people."""
+    catalogue = Catalogue([market(i, f"M{i:03}", contract=POOL) for i in range(1, 101)])
+    with pytest.raises(BadRequest, match="M020 and 80 more"):
+        catalogue.resolve(POOL)
+
+
+def test_planning_looks_at_what_is_planned_already() -> None:
+    """Ids and symbols go on from there."""
+    catalogue = Catalogue([market(5, "GOLD")])
+    first = catalogue.plan(MarketSpec("GOLD", contract=POOL, chain_id=1))
+    second = catalogue.plan(MarketSpec("GOLD", contract="0x" + "ef" * 20, chain_id=1), [first])
+    assert [(6, "GOLD.1"), (7, "GOLD.EFEFEF")] == [(m.id, m.symbol) for m in (first, second)]
 
 
 def test_a_taken_symbol_gets_the_chain_then_the_address() -> None:

@@ -63,6 +63,7 @@ async def serving(limits: Limits | None = None) -> AsyncIterator[Served]:
         metrics=metrics,
         catalogue=store.catalogue,
         datafeed=nothing,
+        directory=nothing,
         ingest=nothing,
         live=live,
         hub=hub,

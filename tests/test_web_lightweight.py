@@ -1,6 +1,8 @@
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -9,7 +11,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from tests.web_server import MINUTE_0, Web, serving
+from appliance.datafeed import TradeRow
+from appliance.model import Market
+from appliance.store.catalogue import Catalogue
+from appliance.web.lightweight import trades_body
+from appliance.web.params import Params
+from tests.web_server import GOLD, MINUTE_0, Web, serving
 
 API = "/api/lightweight"
 GOLDEN = Path(__file__).parent / "golden"
@@ -33,6 +40,7 @@ def golden(name: str) -> Any:
         ("lightweight_markets", "/markets"),
         ("lightweight_market", "/markets/WETH%2FUSDC"),
         ("lightweight_trades", "/trades?symbol=GOLD"),
+        ("lightweight_heikin_ashi", "/ohlcv?symbol=GOLD&type=heikin-ashi&limit=2"),
         ("lightweight_marks", f"/marks?symbol=GOLD&from={MINUTE_0}&to={MINUTE_0 + 360}"),
     ],
 )
@@ -60,6 +68,36 @@ def test_answers_are_golden(web: Web, name: str, path: str) -> None:
             "limit must be a whole number from 1 to 10,000, was '0'",
         ),
         ("/ohlcv?symbol=GOLD&fill=x", "fill", "fill must be one of none, previous, was 'x'"),
+        (
+            "/ohlcv?symbol=GOLD&type=renko",
+            "type",
+            "type must be one of candles, heikin-ashi, was 'renko'",
+        ),
+        (
+            "/ohlcv.csv?symbol=GOLD&timeframe=99999d",
+            "timeframe",
+            "timeframe must be at most ten years, was '99999d'",
+        ),
+        (
+            "/trades?symbol=GOLD&limit=1001",
+            "limit",
+            "limit must be a whole number from 1 to 1,000, was '1001'",
+        ),
+        (
+            "/markets?limit=1001",
+            "limit",
+            "limit must be a whole number from 1 to 1,000, was '1001'",
+        ),
+        (
+            "/markets?sort=beauty",
+            "sort",
+            (
+                "sort must be one of quote_volume_24h, volume_24h, trades_24h, current_price, "
+                "price_change_24h, price_change_percent_24h, high_24h, low_24h, symbol, name, "
+                "was 'beauty'"
+            ),
+        ),
+        ("/stats", "symbol", "symbol must be given"),
         (
             "/trades?symbol=GOLD&before=x",
             "before",
@@ -130,6 +168,7 @@ def test_filling_a_hole_of_years_is_bounded(web: Web) -> None:
         ("sort=current_price&order=asc", ["TINY", "GOLD", "WETH/USDC"]),
         ("sort=current_price&limit=1&offset=1", ["TINY"]),
         ("query=weth", ["WETH/USDC"]),
+        ("query=t&sort=symbol&order=desc&limit=1", ["WETH/USDC"]),
         ("query=nothing-like-it", []),
         ("offset=100", []),
     ],
@@ -139,6 +178,48 @@ def test_markets_are_found_sorted_and_paged(web: Web, query: str, symbols: list[
     body = web.ask(f"{API}/markets?{query}").json
     assert symbols == [row["symbol"] for row in body["data"]]
     assert len(symbols) == body["meta"]["count"]
+
+
+def test_only_the_markets_of_a_page_are_asked_for(web: Web) -> None:
+    """There may be a million; a search finds at most a thousand."""
+    web.directory.asked.clear()
+    assert (
+        3 == web.ask(f"{API}/markets?sort=low_24h&order=asc&limit=2&offset=1").json["meta"]["total"]
+    )
+    web.ask(f"{API}/markets?query=gold&offset=5")
+    assert [("low_24h", False, 2, 1), ("gold", "", 1_000)] == web.directory.asked
+
+
+def test_within_a_page_the_numbers_shown_are_in_order(web: Web) -> None:
+    """The order of all markets may be that of a while ago."""
+    rows = web.ask(f"{API}/markets?sort=trades_24h&order=asc").json["data"]
+    assert [0, 2, None] == [row.get("trades_24h") for row in rows]
+
+
+def test_csv_is_for_spreadsheets_and_leads_to_the_page_before(web: Web) -> None:
+    answer = web.ask(f"{API}/ohlcv.csv?symbol=gold&limit=1")
+    assert (
+        b"time,open,high,low,close,volume\r\n1700000340,10.0,11.0,9.0,10.5,1.25\r\n" == answer.body
+    )
+    assert "text/csv; charset=utf-8" == answer.headers["content-type"]
+    path = "/api/lightweight/ohlcv.csv?symbol=gold&limit=1&to=1700000340"
+    assert f'<{path}>; rel="next"' == answer.headers["link"]
+    assert b"1700000100," in web.ask(path).body
+    assert "link" not in web.ask(f"{API}/ohlcv.csv?symbol=gold").headers
+    again = web.ask(f"{API}/ohlcv.csv?symbol=gold&limit=1", if_none_match=answer.headers["etag"])
+    assert 304 == again.status
+
+
+def test_stats_are_those_of_one_market(web: Web) -> None:
+    """What is not known is absent: for a market without a trade, nearly all."""
+    now = int(time.time())
+    data = web.ask(f"{API}/stats?symbol=gold").json["data"]
+    first, last = data.pop("from"), data.pop("to")
+    assert abs(last - now) < 10
+    assert (0, True) == (first % 60, 86_340 <= last - first < 86_400)
+    assert golden("lightweight_stats") == data
+    assert {"symbol", "from", "to"} == set(web.ask(f"{API}/stats?symbol=weth/usdc").json["data"])
+    assert "high_24h" not in web.ask(f"{API}/stats?symbol=tiny").json["data"]
 
 
 def test_bars_that_a_reorg_may_change_say_so(web: Web) -> None:
@@ -170,18 +251,46 @@ def test_marks_without_from_are_those_of_a_day(web: Web) -> None:
 
 def test_trades_are_paged_by_sequence(web: Web) -> None:
     """Sequences are strings: a double does not hold them."""
-    rows = web.ask(f"{API}/trades?symbol=GOLD&limit=1").json["data"]
-    older = web.ask(f"{API}/trades?symbol=GOLD&before={rows[0]['sequence']}").json["data"]
-    assert [r["sequence"] for r in rows + older] == ["1000000000000001", "1000000000000000"]
-    assert [r["side"] for r in rows + older] == [None, "buy"]
+    page = web.ask(f"{API}/trades?symbol=GOLD&limit=1").json
+    assert (True, "1000000000000001") == (page["meta"]["has_more"], page["meta"]["next_before"])
+    last = web.ask(f"{API}/trades?symbol=GOLD&before={page['meta']['next_before']}").json
+    assert (False, None) == (last["meta"]["has_more"], last["meta"]["next_before"])
+    rows = page["data"] + last["data"]
+    assert [r["sequence"] for r in rows] == ["1000000000000001", "1000000000000000"]
+    assert [r["side"] for r in rows] == [None, "buy"]
+
+
+@effort(max_examples=200, deadline=None)
+@given(st.lists(st.integers(1, 6), max_size=30), st.integers(1, 9))
+def test_pages_of_trades_hold_every_trade_once(sequences: list[int], limit: int) -> None:
+    """Also where many share a sequence, as trades of one microsecond do."""
+    rows = [
+        TradeRow(i, s, 1.0, 1.0, 1.0, "", "trade", 0, 0, "", str(i))
+        for i, s in enumerate(sequences)
+    ]
+    rows.sort(key=lambda row: -row.sequence)
+
+    class Past:
+        async def trades(self, _: Market, limit: int, before: int | None) -> list[TradeRow]:
+            return [row for row in rows if before is None or row.sequence < before][:limit]
+
+    parts: Any = SimpleNamespace(catalogue=Catalogue([GOLD]), datafeed=Past())
+    values, found = {"symbol": "GOLD", "limit": str(limit)}, []
+    while True:
+        body = asyncio.run(trades_body(parts, Params(values)))
+        found += [row["id"] for row in body["data"]]
+        if not body["meta"]["has_more"]:
+            break
+        values = values | {"before": body["meta"]["next_before"]}
+    assert [row.trade_id for row in rows] == found
 
 
 @effort(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    route=st.sampled_from(["ohlcv", "markets", "trades", "marks", "markets/x", "x"]),
+    route=st.sampled_from(["ohlcv", "markets", "trades", "marks", "stats", "markets/x", "x"]),
     query=st.dictionaries(
         st.sampled_from(
-            "symbol timeframe from to limit fill format sort order offset before query".split()
+            "symbol timeframe from to limit fill format type sort order offset before query".split()
         ),
         st.one_of(
             st.text(max_size=20),

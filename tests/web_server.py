@@ -17,6 +17,7 @@ import urllib3
 from sanic import Sanic
 
 from appliance.datafeed import History, TradeRow
+from appliance.directory import Sort
 from appliance.interval import Interval
 from appliance.marks import ChartMark
 from appliance.metrics import Metrics
@@ -33,10 +34,12 @@ from appliance.web import (
     admin,
     answers,
     backups,
+    charts,
     dashboard,
     demo,
     lightweight,
     ops,
+    quotes,
     security,
     trades,
     udf,
@@ -124,17 +127,11 @@ class FakeDatafeed:
         known = {
             1: Summary(
                 *(10.5, 0.5, 5.0, 10.0, 11.0, 9.0, 3.5, 36.75, 2),
-                *(10.625, -0.000125, [10.0, 10.5], 0),
+                *(10.625, -0.000125, [10.0, 10.5]),
             ),
             3: Summary(0.00000123),
         }
         return {m.id: known[m.id] for m in markets if m.id in known}
-
-    async def search(self, query: str, exchange: str = "", limit: int = 30) -> list[Market]:
-        if self.failure:
-            raise self.failure
-        found = sorted(self.catalogue.matches(query, exchange), key=lambda m: (m[0], m[1].symbol))
-        return [market for _, market in found][:limit]
 
     async def trades(self, market: Market, limit: int, before: int | None = None) -> list[TradeRow]:
         rows = [
@@ -158,6 +155,37 @@ class FakeDatafeed:
         self.asked.append((market.symbol, *asked))
         found = [m for m in MARKS if from_time <= m.time < to_time]
         return found[-limit:] if market.symbol == "GOLD" else []
+
+
+@dataclass
+class FakeDirectory:
+    """Finds by symbol, and lists in this order; remembers what was asked."""
+
+    catalogue: Catalogue
+    failure: Exception | None = None
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+
+    @property
+    def shown(self) -> int:
+        return self.catalogue.shown
+
+    async def search(self, text: str, exchange: str = "", limit: int = 30) -> list[Market]:
+        if self.failure:
+            raise self.failure
+        self.asked.append((text, exchange, limit))
+        on = exchange.upper()
+        markets = [m for m in self.catalogue.visible() if on in ("", m.spec.exchange)]
+        return [m for m in markets if text.upper() in m.symbol][:limit]
+
+    async def page(self, sort: Sort, *, descending: bool, limit: int, offset: int) -> list[Market]:
+        self.asked.append((sort, descending, limit, offset))
+        markets = self.catalogue.visible()
+        if descending and sort == "symbol":
+            markets.reverse()
+        if sort == "current_price":
+            order = ["TINY", "GOLD"] if not descending else ["GOLD", "TINY"]
+            markets.sort(key=lambda m: (*order, m.symbol).index(m.symbol))
+        return markets[offset : offset + limit]
 
 
 def _candles(times: Sequence[int]) -> Candles:
@@ -225,6 +253,7 @@ class Web:
     port: int
     parts: Parts
     datafeed: FakeDatafeed
+    directory: FakeDirectory
     ingest: FakeIngest
     status: FakeStatus
     pool: urllib3.PoolManager = field(
@@ -258,11 +287,13 @@ def serving(
     settings = replace(Settings(api_keys=(ApiKey(KEY, "write"),), max_request_size=100_000))
     catalogue = Catalogue([GOLD, WETH, TINY])
     datafeed, ingest, status = FakeDatafeed(catalogue), FakeIngest(), FakeStatus()
+    directory = FakeDirectory(catalogue)
     parts = Parts(
         settings=replace(settings, **changes),
         metrics=Metrics(),
         catalogue=catalogue,
         datafeed=datafeed,  # type: ignore[arg-type]
+        directory=directory,  # type: ignore[arg-type]
         ingest=ingest,  # type: ignore[arg-type]
         live=None,  # type: ignore[arg-type]
         hub=None,  # type: ignore[arg-type]
@@ -274,7 +305,7 @@ def serving(
         demo=demo_source,
     )
     with running(application(parts)) as port:
-        web = Web(port, parts, datafeed, ingest, status)
+        web = Web(port, parts, datafeed, directory, ingest, status)
         try:
             yield web
         finally:
@@ -288,7 +319,9 @@ def application(parts: Parts) -> Sanic[Any, Any]:
     app.config.ACCESS_LOG = False
     answers.install(app, parts)
     security.install(app, parts)
-    for module in (udf, lightweight, trades, admin, backups, verify, demo, ops, dashboard):
+    for module in (udf, quotes, lightweight, charts):
+        app.blueprint(module.blueprint(parts))
+    for module in (trades, admin, backups, verify, demo, ops, dashboard):
         app.blueprint(module.blueprint(parts))
     return app
 

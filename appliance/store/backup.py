@@ -138,7 +138,7 @@ class Backups:
     def _snapshot(self, client: Client, store: Path) -> _Snapshot:
         begun = time.perf_counter()
         frozen = freeze(client, store)
-        writer, markets = self._store.writer, len(self._store.catalogue.all())
+        writer, markets = self._store.writer, len(self._store.catalogue)
         seconds = time.perf_counter() - begun
         return _Snapshot(frozen, writer.finished, markets, writer.trades_stored, seconds)
 

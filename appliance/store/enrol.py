@@ -15,10 +15,9 @@ from clickhouse_connect.driver.client import Client
 
 from appliance.errors import BadRequest
 from appliance.model import Market, MarketId, MarketSpec, Order, PriceRule
-from appliance.store.catalogue import Catalogue
+from appliance.store.catalogue import ACTIVE, Catalogue
 from appliance.store.reader import select
 
-ACTIVE: Final = "active"
 EMPTY: Final = "empty"
 """Of a market whose trades were all retracted: it is not shown until one arrives again."""
 _DIGITS: Final = 6
@@ -39,6 +38,7 @@ class Enrolment:
         self._catalogue = catalogue
         self._seen: dict[MarketSpec, Market] = {}
         self._changed: dict[int, Market] = {}
+        self._plan = Catalogue()  # the changed ones, to be found
 
     @property
     def changed(self) -> list[Market]:
@@ -86,26 +86,30 @@ class Enrolment:
         return self._refined(market, spec)
 
     def _planned(self, spec: MarketSpec) -> Market | None:
-        return Catalogue(self._changed.values()).find(spec) if self._changed else None
+        return self._plan.find(spec)
 
     def _new(self, spec: MarketSpec, trades: pa.Table, index: int) -> Market:
         if spec.price_decimals is None:
             prices = trades.filter(pc.equal(trades["market_id"], index))["price"]
             spec = replace(spec, price_decimals=price_decimals(pc.min(prices).as_py()))
-        market = self._catalogue.plan(spec, self._changed.values())
-        self._changed[market.id] = market
+        market = self._catalogue.plan(spec, self._plan)
+        self._change(market)
         if demo := self._catalogue.demo_named(spec):  # a real market takes the name over
             name = f"{demo.symbol}.{demo.spec.exchange}"
-            self._changed[demo.id] = replace(demo, spec=replace(demo.spec, symbol=name))
+            self._change(replace(demo, spec=replace(demo.spec, symbol=name)))
+        return market
+
+    def _change(self, market: Market) -> Market:
+        self._changed[market.id] = market
+        self._plan.put(market)
         return market
 
     def _refined(self, market: Market, spec: MarketSpec) -> Market:
         current = self._changed.get(market.id, market)
         if current.status == EMPTY:
-            current = self._changed[market.id] = replace(current, status=ACTIVE)
+            current = self._change(replace(current, status=ACTIVE))
         if (spec.price_decimals or 0) > (current.spec.price_decimals or 0):
-            current = current.with_price_decimals(spec.price_decimals or 0)
-            self._changed[market.id] = current
+            current = self._change(current.with_price_decimals(spec.price_decimals or 0))
         return current
 
 

@@ -21,6 +21,7 @@ from sanic.exceptions import MethodNotAllowed, SanicException
 from sanic.exceptions import NotFound as NoRoute
 
 from appliance.errors import RequestError, Retryable, UnknownSymbol
+from appliance.web import binance_errors
 from appliance.web.parts import Parts
 from appliance.web.request import Request
 
@@ -138,7 +139,10 @@ def _lightweight(failure: Failure) -> object:
     return {"success": False, "error": error | ({"field": failure.field} if failure.field else {})}
 
 
-_DIALECTS: Final[dict[str, Callable[[Failure], object]]] = {"/api/tradingview": _udf}
+_DIALECTS: Final[dict[str, Callable[[Failure], object]]] = {
+    "/api/tradingview": _udf,
+    **dict.fromkeys(("/api/v3", "/fapi", "/dapi", "/sapi"), binance_errors.body),
+}
 
 
 def dialect(path: str) -> Callable[[Failure], object]:

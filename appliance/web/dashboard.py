@@ -20,12 +20,13 @@ from appliance.interval import OFFERED, Interval
 from appliance.model import Candles, Market
 from appliance.web import params
 from appliance.web.answers import tagged
-from appliance.web.lightweight import busiest_first, market_rows
+from appliance.web.market_list import busiest_first, market_rows
 from appliance.web.parts import Parts
 from appliance.web.shapes import candle_columns, status_body, trade_rows
 
 FIRST_BARS: Final = 500
 FIRST_TRADES: Final = 100
+MARKETS_MAX: Final = 1_000
 DEFAULT_INTERVAL: Final = "1m"
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
@@ -78,7 +79,10 @@ async def page_values(parts: Parts, query: params.Params) -> dict[str, Any]:
 
     A symbol or interval that is not known is replaced, not refused: links live longer than markets.
     """
-    rows = busiest_first(await market_rows(parts.datafeed, parts.catalogue.visible()))
+    markets = await parts.directory.page(
+        "quote_volume_24h", descending=True, limit=MARKETS_MAX, offset=0
+    )
+    rows = busiest_first(await market_rows(parts.datafeed, markets))
     market = _market(parts, query.values.get("symbol", ""), rows)
     length = _interval(query.values.get("interval", ""))
     status = status_body(await parts.status.report())

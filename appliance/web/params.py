@@ -7,7 +7,7 @@ last value counts.
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar, overload
 from urllib.parse import parse_qsl
 
 import sanic
@@ -18,9 +18,13 @@ from appliance.interval import Interval
 from appliance.settings import Settings
 
 LONGEST_VALUE: Final = 256
+LONGEST_LIST: Final = 4_096
+"""Longest value of a parameter that lists symbols."""
+LISTS: Final = ("symbols",)
 TIME_LIMIT: Final = 10**11
 """Unix seconds stay below this (the year 5138); milliseconds of any time we hold do not."""
 LONG_AGO: Final = 10**18
+Choice = TypeVar("Choice", bound=str)
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,20}")
 
 
@@ -51,8 +55,12 @@ class Params:
             raise BadRequest(f"{name} must be {what}, was {text!r}", name)
         return int(text)
 
-    def time_range(self, now: int) -> tuple[int | None, int]:
-        """Return `from`, if given, and `to`, which is just after `now` if not.
+    @overload
+    def time_range(self, now: int) -> tuple[int | None, int]: ...
+    @overload
+    def time_range(self, now: None) -> tuple[int | None, int | None]: ...
+    def time_range(self, now: int | None) -> tuple[int | None, int | None]:
+        """Return `from`, if given, and `to`, which is just after `now` if not; None without `now`.
 
         Times before 1970 are legal, and count as 1970: there are no trades before.
 
@@ -65,14 +73,29 @@ class Params:
             message = f"from must be at most to, was {from_time} with to {to_time}"
             raise BadRequest(message, "from")
         first = None if from_time is None else max(from_time, 0)
-        return first, now + 1 if to_time is None else max(to_time, 0)
+        if to_time is None:
+            return first, None if now is None else now + 1
+        return first, max(to_time, 0)
 
-    def choice(self, name: str, choices: Collection[str]) -> str:
+    def listed(self, name: str, most: int) -> list[str]:
+        """Return the parts between commas as they were sent, at most `most`; '' has none."""
+        text = self.values.get(name, "")
+        parts = text.split(",") if text else []
+        if len(parts) > most:
+            raise BadRequest(
+                f"{name} must be at most {most}, separated by commas, were {len(parts)}: "
+                "ask for the others in another request",
+                name,
+            )
+        return parts
+
+    def choice(self, name: str, choices: Collection[Choice]) -> Choice:
         """Return one of `choices`; the first is the default."""
         value = self.values.get(name) or next(iter(choices))
-        if value not in choices:
+        chosen = next((choice for choice in choices if choice == value), None)
+        if chosen is None:
             raise BadRequest(f"{name} must be one of {', '.join(choices)}, was {value!r}", name)
-        return value
+        return chosen
 
     def interval(self, name: str, default: str) -> Interval:
         """Return an interval like 1m or 4h."""
@@ -91,9 +114,10 @@ def read(request: sanic.Request, settings: Settings) -> Params:
     except ValueError:
         raise BadRequest(f"query parameters must be at most {most}, were more") from None
     for name, value in pairs:
-        if len(name) > LONGEST_VALUE or len(value) > LONGEST_VALUE:
+        longest = LONGEST_LIST if name in LISTS else LONGEST_VALUE
+        if len(name) > LONGEST_VALUE or len(value) > longest:
             raise BadRequest(
-                f"{name[:32]} must be at most {LONGEST_VALUE} characters, was {len(value)}",
+                f"{name[:32]} must be at most {longest} characters, was {len(value)}",
                 name[:32],
             )
     return Params(dict(pairs))

@@ -8,6 +8,7 @@ from appliance.settings import Settings
 
 if TYPE_CHECKING:
     from appliance.datafeed import Datafeed
+    from appliance.directory import Directory
     from appliance.hub import Hub
     from appliance.ingest import Ingest
     from appliance.live import Live
@@ -31,6 +32,7 @@ class Parts:
     metrics: Metrics
     catalogue: "Catalogue"
     datafeed: "Datafeed"
+    directory: "Directory"
     ingest: "Ingest"
     live: "Live"
     hub: "Hub"

@@ -67,6 +67,31 @@ def market_row(market: Market, summary: "Summary | None") -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None}
 
 
+def stats_row(
+    market: Market, summary: "Summary | None", from_time: int, to_time: int
+) -> dict[str, Any]:
+    """Return the last 24 hours of one market alone, which began at `from_time`."""
+    row: dict[str, Any] = {"symbol": market.symbol, "from": from_time, "to": to_time}
+    if summary is None:
+        return row
+    average = summary.quote_volume / summary.volume if summary.volume else None
+    row |= {
+        "open_24h": summary.open,
+        "high_24h": summary.high,
+        "low_24h": summary.low,
+        "current_price": summary.price,
+        "average_price_24h": average or None,
+        "price_change_24h": summary.price_change,
+        "price_change_percent_24h": summary.price_change_percent,
+        "volume_24h": summary.volume,
+        "quote_volume_24h": summary.quote_volume,
+        "trades_24h": summary.trades,
+        "mark_price": summary.mark_price,
+        "funding_rate": summary.funding_rate,
+    }
+    return {name: value for name, value in row.items() if value is not None}
+
+
 def trade_row(trade: "TradeRow") -> dict[str, Any]:
     """Return one trade; its sequence is a string, as it is beyond what a double holds."""
     row = {

@@ -63,7 +63,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/config")
     async def config(request: sanic.Request) -> HTTPResponse:
-        return answer(request, config_body(catalogue.visible(), settings))
+        return answer(request, config_body(catalogue.exchanges, settings))
 
     @routes.get("/symbols")
     async def symbols(request: sanic.Request) -> HTTPResponse:
@@ -78,7 +78,7 @@ def blueprint(parts: Parts) -> Blueprint:
         limit = query.integer("limit", 30, 1, SEARCH_MAX)
         of_type = query.text("type", TYPE) == TYPE
         asked = query.text("query", ""), query.text("exchange", "")
-        found = await datafeed.search(*asked, limit)
+        found = await parts.directory.search(*asked, limit)
         return answer(request, [search_row(market) for market in found if of_type])
 
     @routes.get("/history")
@@ -141,9 +141,8 @@ def interval_of(resolution: str) -> Interval:
     return interval.parse(f"{count}{unit}", "resolution")
 
 
-def config_body(markets: list[Market], settings: Settings) -> dict[str, Any]:
+def config_body(exchanges: list[str], settings: Settings) -> dict[str, Any]:
     """Return what the feed can do."""
-    exchanges = sorted({market.spec.exchange for market in markets})
     every = {"value": "", "name": "All exchanges", "desc": ""}
     return {
         "supports_search": True,

@@ -1,8 +1,7 @@
--- one row per market that ever had a price: the last one, and the day of its last trade
+-- one row per market that ever had a price: the last one
 SELECT
     market_id,
-    argMaxMerge(candles.close) AS last_price,
-    toInt64(toUnixTimestamp(max(bucket))) AS last_day
+    argMaxMerge(candles.close) AS last_price
 FROM candles
 WHERE interval = 86400
     AND market_id IN {markets:Array(UInt32)}
