@@ -78,8 +78,7 @@ class Kills:
     def once(self) -> None:
         """Kill at a random moment, change the chain, start, catch up, compare."""
         with Miner(self.node, self.work, pause_s=0.02):
-            after = self.random.choice(("", "ready at", AT_HEAD))
-            self.server.until(after)
+            self.server.until(self.random.choice(("", "ready at", "ready at", AT_HEAD)))
             time.sleep(self.random.uniform(0.0, LONGEST_S))
             self.server.end(signal.SIGKILL)
             self.kills += 1
@@ -87,7 +86,7 @@ class Kills:
             self.backfilling += AT_HEAD not in self.server.log
         if self.random.random() < 0.7:
             self._reorganize()
-        if self.random.random() < 0.4:  # so much that ranges are read again
+        if self.random.random() < 0.7:  # so much that ranges are read again
             self._grow(self.random.randint(40, 120))
         self.server = self._start()
 
@@ -163,4 +162,4 @@ def test_few_kills(killing: Callable[[], Kills], quiet: Report) -> None:
 @pytest.mark.fault
 def test_kills(killing: Callable[[], Kills], report: Report) -> None:
     """Nothing is lost or doubled, whenever the server dies and whatever the chain did meanwhile."""
-    _run(killing(), int(os.environ.get("FAULT_KILLS", "20")), 1, report)
+    _run(killing(), int(os.environ.get("FAULT_KILLS", "20")), 2, report)
