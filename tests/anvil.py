@@ -36,6 +36,7 @@ ACCOUNTS: Final = (
 )
 """The first of the accounts that every anvil signs for."""
 _READY_WITHIN_S: Final = 20.0
+_STATES: Final = 5_000
 _BLOCK_GAS: Final = 10**12
 _GAS: Final = hex(10**9)
 """Given with every transaction: an estimate would cost as much as the transaction."""
@@ -267,6 +268,8 @@ def start(genesis_time: int | None = GENESIS_TIME, *options: str) -> Iterator[An
     port = free_port()
     command = [str(BINARY), "--port", str(port), "--silent", "--no-mining", "--order", "fifo"]
     command += ["--gas-limit", str(_BLOCK_GAS), "--hardfork", "prague"]
+    # States stay in memory: of those on disk a reorg of a long chain finds no contract any more.
+    command += ["--prune-history", str(_STATES)]
     if genesis_time is not None:
         command += ["--timestamp", str(genesis_time)]
     # States of old blocks go to files, of which anvil would leave hundreds of megabytes behind.

@@ -177,7 +177,11 @@ def assert_shown(expected: chain_oracle.Expected, subscriber: Subscriber) -> Non
         bars = subscriber.bars[f"m{number}@kline_{INTERVAL}"]
         assert max(candles) in bars
         for start, bar in bars.items():
-            assert shown(candles.get(start)) == shown_bar(bar), (number, start, bar)
+            stored = shown(candles.get(start))
+            if stored is not None and not bar["x"]:  # its sums may miss the last digit until then
+                volumes = (pytest.approx(volume, rel=1e-12) for volume in stored[4:6])
+                stored = (*stored[:4], *volumes, stored[6])
+            assert stored == shown_bar(bar), (number, start, bar)
 
 
 def shown(candle: Any) -> Any:
