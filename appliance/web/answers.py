@@ -7,8 +7,9 @@ without it.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from http import HTTPStatus
 from typing import Any, Final
@@ -44,6 +45,28 @@ class Failure:
     field: str | None = None
 
 
+class Ready(HTTPResponse):
+    """An answer whose headers are made of few different words: each is checked and encoded once.
+
+    Sanic does it with every header of every answer, which takes a fifth of the time of a small one.
+    """
+
+    __slots__ = ()
+
+    @property
+    def processed_headers(self) -> Iterator[tuple[bytes, bytes]]:
+        """Return the headers as bytes, without what could end a header."""
+        if self.content_type is not None:
+            self.headers.setdefault("content-type", self.content_type)
+        return iter([_header(name, str(value)) for name, value in self.headers.items()])
+
+
+@lru_cache(1_024)
+def _header(name: str, value: str) -> tuple[bytes, bytes]:
+    plain = HTTPResponse._sanitize_header_value  # noqa: SLF001 - the rule of Sanic's own headers
+    return plain(name).encode("ascii"), plain(value).encode(errors="surrogateescape")
+
+
 def answer(
     request: sanic.Request, value: object, status: int = 200, cache: str = REVALIDATE
 ) -> HTTPResponse:
@@ -62,12 +85,13 @@ def tagged(
     headers = {"cache-control": cache}
     if status == 200:
         headers["etag"] = tag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
-        if _holds(request.headers.get("if-none-match", ""), tag):
+        if holds(request.headers.get("if-none-match", ""), tag):
             return HTTPResponse(status=304, headers=headers)
     return HTTPResponse(body, status, headers, content_type)
 
 
-def _holds(known: str, tag: str) -> bool:
+def holds(known: str, tag: str) -> bool:
+    """Return whether a caller's If-None-Match `known` names `tag`."""
     return bool(known) and (
         known.strip() == "*" or tag in (k.strip().removeprefix("W/") for k in known.split(","))
     )
