@@ -42,6 +42,16 @@ class Served:
         """Wait until a block is processed."""
         await self.until(lambda: self.chain.state == "live" and self.tip == number)
 
+    async def until_on(self, block_hash: str) -> None:
+        """Wait until this very block is processed: another one may have had its number."""
+        await self.until(lambda: self.chain.state == "live" and self._tip_hash == block_hash)
+
+    @property
+    def _tip_hash(self) -> str:
+        intake = self.appliance.chains[0]._intake
+        tip = intake.trail.tip if intake else None
+        return tip.hash if tip else ""
+
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait until something is so."""
         for _ in range(int(PATIENCE_S * 50)):

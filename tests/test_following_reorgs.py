@@ -139,7 +139,7 @@ async def check(count: int, node: Anvil, data_dir: Path, tell: Report) -> None:
             with Miner(node, work, pause_s=0.1) as miner:
                 await weather.run(count)
             node.mine()
-            await served.until_at(node.head)
+            await served.until_on(node.block()["hash"])
             expected = chain_oracle.read(node, [factory.address])
             call = served.appliance.store.writer.call(lambda c: assert_exact(c, expected))
             trades = await asyncio.wrap_future(call)
