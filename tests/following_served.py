@@ -42,6 +42,12 @@ class Served:
         """Wait until a block is processed."""
         await self.until(lambda: self.chain.state == "live" and self.tip == number)
 
+    def has(self, number: int, block_hash: str) -> bool:
+        """Return whether this very block is processed and remembered."""
+        intake = self.appliance.chains[0]._intake
+        block = intake.trail.below(number) if intake is not None else None
+        return block is not None and (number, block_hash) == (block.number, block.hash)
+
     async def until_on(self, block_hash: str) -> None:
         """Wait until this very block is processed: another one may have had its number."""
         await self.until(lambda: self.chain.state == "live" and self._tip_hash == block_hash)

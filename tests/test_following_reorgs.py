@@ -108,8 +108,10 @@ class Storm:
         span = {"fromBlock": hex(first), "toBlock": hex(last), "topics": [list(TRADES)]}
         times: dict[str, list[int]] = {}
         for log in self.node.call("eth_getLogs", span):
-            second = int(self.node.block(int(log["blockNumber"], 16))["timestamp"], 16)
-            times.setdefault(log["address"], []).append(parse(INTERVAL).floor(second))
+            number = int(log["blockNumber"], 16)
+            if self.served.has(number, log["blockHash"]):  # not another one of this number
+                second = int(self.node.block(number)["timestamp"], 16)
+                times.setdefault(log["address"], []).append(parse(INTERVAL).floor(second))
         watched = {market: stream for stream, market in self._markets().items()}
         return [(watched[m], min(t), max(t)) for m, t in times.items() if m in watched]
 

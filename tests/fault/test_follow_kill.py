@@ -43,6 +43,7 @@ class Kills:
     backfilling: int = 0
     reorgs: int = 0
     trades: int = 0
+    highest: int = 0
     _bursts: int = field(default=0)
 
     def __post_init__(self) -> None:
@@ -91,13 +92,14 @@ class Kills:
         self.server = self._start()
 
     def _reorganize(self) -> None:
+        self.highest = max(self.highest, self.node.head)
         depth = min(self.random.randint(1, DEEPEST), self.node.head - self.floor)
         replace_blocks(self.node, depth, self.work, self.random.randrange(10**6))
         self.reorgs += 1
 
     def compare(self) -> None:
         """Let the server catch up, and compare what it has stored."""
-        self.node.mine()
+        self.node.mine(max(1, self.highest + 1 - self.node.head))  # not as high as what is gone
         self._until_at(self.node.head)
         copy = self.data_dir.with_name("copy")
         shutil.rmtree(copy, ignore_errors=True)
