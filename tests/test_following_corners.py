@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from appliance.errors import DiskFull
+from appliance.following.reader import MOST_ADDRESSES
 from appliance.following.source import Around, ChainSource
 from appliance.following.terms import ChainTerms, ContractTerms
 from appliance.metrics import Metrics
@@ -143,19 +144,19 @@ async def test_a_chain_shorter_than_its_confirmations_is_followed(opened: Opened
     assert expected(chain) == stored(opened)
 
 
-async def test_a_thousand_contracts_are_asked_for_by_event(opened: Opened) -> None:
+async def test_many_contracts_are_asked_for_by_event(opened: Opened) -> None:
     """Foreign logs of the same events are left out, far from the head and near it."""
     chain = FakeChain()
-    contracts = tuple(ContractTerms(market_address(n), VAMM) for n in range(1_000))
+    contracts = tuple(ContractTerms(market_address(n), VAMM) for n in range(MOST_ADDRESSES + 20))
     deploy(chain)
     for terms in contracts:
         chain.deploy(terms.address, at=0)
     foreign = mark(5_000)
     for number in range(80):
-        chain.mine([foreign, mark(number), foreign, mark(999 - number)])
+        chain.mine([foreign, mark(number), foreign, mark(400 - number)])
     async with FakeNode(chain) as node, following(opened, [node], contracts) as world:
         await world.follow()
-        chain.mine([mark(500), foreign])
+        chain.mine([mark(410), foreign])
         await world.follow()
     assert 161 == len(stored(opened))
 
