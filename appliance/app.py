@@ -11,6 +11,7 @@ import socket
 import time
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from secrets import token_hex
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from sanic import Sanic
 from sanic.response import BaseHTTPResponse
 
 from appliance import offline, running
+from appliance.cache.cache import cache_of
 from appliance.caretaker import Caretaker, DamageState, DiskState
 from appliance.datafeed import Datafeed
 from appliance.directory import Directory
@@ -94,7 +96,10 @@ def build(settings: Settings, address: str = "") -> Appliance:
     ingest = Ingest(metrics)
     store = Store(settings, metrics, ingest.publish)
     heads = Heads()
-    datafeed = Datafeed(store.reader, store.writer, store.catalogue, metrics, heads=heads)
+    cache = cache_of(settings, metrics)
+    datafeed = Datafeed(
+        *(store.reader, store.writer, store.catalogue, metrics), heads=heads, cache=cache
+    )
     hub = Hub(Limits(connections=settings.ws_max_connections))
     live = Live(datafeed, hub, settings.close_grace_ms, heads=heads)
     status = Status(store, ingest, lambda: hub.connections)
@@ -151,7 +156,7 @@ def create_app(appliance: Appliance) -> App:
     return app
 
 
-async def _hang_up(request: Any, _: BaseHTTPResponse) -> None:
+def _hang_up(request: Any, _: BaseHTTPResponse) -> None:
     """End the connection after this answer once the server stops: clients would keep it busy."""
     if request.app.ctx.stopping and request.stream is not None:
         request.stream.keep_alive = False
@@ -165,6 +170,8 @@ async def start(appliance: Appliance, stack: AsyncExitStack) -> None:
     stack.callback(appliance.store.close)
     appliance.parts.backups.clean()
     stack.callback(appliance.parts.backups.close)
+    await appliance.parts.datafeed.open()
+    stack.push_async_callback(appliance.parts.datafeed.close)
     appliance.ingest.open(appliance.store.writer)
     appliance.ingest.subscribe(appliance.parts.datafeed.on_commit)
     appliance.ingest.subscribe(appliance.parts.directory.on_commit)
@@ -192,11 +199,15 @@ def start_sources(appliance: Appliance, stack: AsyncExitStack) -> None:
 
 def _look_after(appliance: Appliance, stack: AsyncExitStack) -> None:
     """Start what looks after the store, and show what it finds."""
-    caretaker = Caretaker(appliance.store)
+    caretaker = Caretaker(appliance.store, pruned=partial(_tell_pruned, appliance))
     states = (DiskState(appliance.store), DamageState(appliance.store), caretaker)
     appliance.parts.status.sources += states
     task = asyncio.create_task(caretaker.run(), name="caretaker")
     stack.push_async_callback(_cancel, task)
+
+
+def _tell_pruned(appliance: Appliance) -> None:
+    appliance.parts.datafeed.pruned(appliance.store.candles_from)
 
 
 def _start_schedule(appliance: Appliance, stack: AsyncExitStack) -> None:

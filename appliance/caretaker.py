@@ -26,9 +26,16 @@ _LOSSES_SHOWN: Final = 3
 class Caretaker:
     """The task that looks after one store."""
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
-        """`clock` gives unix seconds."""
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], float] = time.time,
+        *,
+        pruned: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`clock` gives unix seconds; `pruned` is called after every pruning."""
         self._store = store
+        self._pruned = pruned
         self._clock = clock
         self._pruned_day = -1
         self._checked_day = int(clock()) // _DAY_S
@@ -57,7 +64,10 @@ class Caretaker:
         if store.pending and not store.disk.room().low:
             await asyncio.wrap_future(store.finish())
         if self._pruned_day != now // _DAY_S:
-            await asyncio.wrap_future(store.prune(now))
+            try:
+                await asyncio.wrap_future(store.prune(now))
+            finally:  # what failed half-way has removed something, too
+                self._pruned()
             self._pruned_day = now // _DAY_S
         if self._checked_day != now // _DAY_S or store.reader.suspicious:
             store.reader.suspicious = False

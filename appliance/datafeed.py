@@ -6,13 +6,19 @@ intervals are read as they are; any other is merged from the longest stored one 
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from appliance import marks
+from appliance.cache.cache import Cache
+from appliance.chunks.book import Chunks, alone
+from appliance.chunks.pieces import Pieces
+from appliance.chunks.read import candles_of, last_price, nth_parameters, parameters
+from appliance.chunks.strip import END, Question
 from appliance.heads import Heads
-from appliance.interval import Interval, stored_divisor
+from appliance.interval import Interval
 from appliance.marks import MARKS_MAX, WINDOW_MAX_S, ChartMark
 from appliance.metrics import Metrics
 from appliance.model import Candles, Commit, Market
@@ -24,26 +30,48 @@ from appliance.summaries import Summaries, Summary
 TIME_MIN: Final = 0
 TIME_MAX: Final = 4_102_531_200
 """2100-01-02: trades are accepted until the day before."""
-_DATETIME_MAX: Final = (1 << 32) - 1
-"""The engine's DateTime ends in 2106."""
-_VOLUMES: Final = slice(5, 9)
-"""Volumes come as decimals: Python rounds each to the nearest double, the engine does not."""
 _SEQUENCE_END: Final = (1 << 64) - 1
 
 
-@dataclass(frozen=True, slots=True)
 class History:
     """Candles, and what is known of them.
 
-    `older` is the start of the newest one before them (None: nothing older, or not asked).
-    From `provisional_from` on a reorg may still change them (None: none of them); `is_settled`
-    says that of the asked range nothing is forming or provisional any more.
+    `older` is the start of the newest one before them (None: nothing older, or not known where it
+    was not asked for). `is_settled` says that of the asked range nothing is forming or provisional
+    any more. `pieces` hold the candles in the form in which they are sent, where there are any.
     """
 
-    candles: Candles
-    older: int | None = None
-    provisional_from: int | None = None
-    is_settled: bool = False
+    __slots__ = ("_candles", "_edge", "is_settled", "older", "pieces")
+
+    def __init__(
+        self,
+        candles: Candles | None = None,
+        older: int | None = None,
+        provisional_from: int | Callable[[Candles], int | None] | None = None,
+        is_settled: bool = False,
+        pieces: Pieces | None = None,
+    ) -> None:
+        """Hold `candles`, or the `pieces` of which they are made when they are asked for."""
+        self._candles = candles
+        self._edge = provisional_from
+        self.older = older
+        self.is_settled = is_settled
+        self.pieces = pieces
+
+    @property
+    def candles(self) -> Candles:
+        """Return the candles as columns."""
+        if self._candles is None:
+            self._candles = self.pieces.candles() if self.pieces else Candles()
+        return self._candles
+
+    @property
+    def provisional_from(self) -> int | None:
+        """Return the start of the first candle that a reorg may still change, None if none.
+
+        All after it are provisional, too.
+        """
+        return self._edge(self.candles) if callable(self._edge) else self._edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +102,7 @@ class Snapshot:
 class Datafeed:
     """Answers from the store."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each part is made elsewhere
         self,
         reader: Reader,
         writer: Writer,
@@ -82,10 +110,13 @@ class Datafeed:
         metrics: Metrics,
         heads: Heads | None = None,
         clock: Callable[[], float] = time.time,
+        *,
+        cache: Cache | None = None,
     ) -> None:
         """Read with `reader`; `writer` is asked for snapshots when commits never pause.
 
-        `heads` tells what is final; without it, everything is.
+        `heads` tells what is final; without it, everything is. Without a `cache` every question is
+        asked of the store; with one, `on_commit` must be told of every commit.
         """
         self.catalogue = catalogue
         self._reader = reader
@@ -93,10 +124,30 @@ class Datafeed:
         self._heads = heads or Heads()
         self._clock = clock
         self._summaries = Summaries(reader, metrics.cache_lookups, clock)
+        self._chunks = None
+        if cache is not None:
+            self._chunks = Chunks(reader, cache, metrics, clock)
+
+    async def open(self) -> None:
+        """Take over what an earlier process left on disk; nothing was stored by this one yet."""
+        if self._chunks is not None:
+            await self._chunks.open(self._writer)
+
+    async def close(self) -> None:
+        """Leave on disk what the next process may take over."""
+        if self._chunks is not None:
+            await self._chunks.close(self._writer)
 
     def on_commit(self, commit: Commit) -> None:
-        """Drop what is remembered, if the commit took something away or rebuilt it."""
+        """Change or drop what is remembered as the commit says."""
         self._summaries.on_commit(commit)
+        if self._chunks is not None:
+            self._chunks.on_commit(commit)
+
+    def pruned(self, kept_from: Mapping[int, int]) -> None:
+        """Drop candles that retention removed: `kept_from` are seconds, by seconds of interval."""
+        if self._chunks is not None:
+            self._chunks.prune(kept_from)
 
     async def candles(  # noqa: PLR0913 - a question of the datafeed protocol has these parts
         self,
@@ -118,92 +169,17 @@ class Datafeed:
         Raises:
             Retryable: the store fails.
         """
-        to = min(interval.ceil(_clamp(to_time)), _DATETIME_MAX)
+        to = min(interval.ceil(_clamp(to_time)), END)
         start = to if from_time is None else min(to, interval.ceil(max(from_time, TIME_MIN)))
         wanted = min(max(countback, 0), limit)
-        reach = max(TIME_MIN, min(start, interval.shift(to, -wanted))) if wanted else start
-        columns: Columns = ()
-        if to <= interval.ceil(int(self._clock())) or from_time is not None:  # else surely a hole
-            columns = await self._select(market, interval, reach, to, limit + 1)
-        if _rows(columns) < wanted and reach > TIME_MIN:
-            reach = await self._reach(market, interval, to, wanted)
-            columns = await self._select(market, interval, reach, to, limit + 1)
-        keep = min(limit, max(wanted, sum(t >= start for t in columns[0]) if columns else 0))
-        candles = await self._filled(market, interval, _newest(columns, keep))
-        return History(
-            candles,
-            await self._older(market, interval, candles, start, columns, older),
-            self._heads.provisional_from(market, interval, candles),
-            self._heads.is_settled(market, to, self._clock()),
-        )
-
-    async def _select(
-        self, market: Market, interval: Interval, start: int, to: int, limit: int
-    ) -> Columns:
-        if start >= to:
-            return ()
-        return await self._reader.query(
-            "select_candles", **_candle_parameters(market, interval, start, to, limit)
-        )
-
-    async def _reach(self, market: Market, interval: Interval, to: int, count: int) -> int:
-        """Return a bucket start from which on at least `count` buckets hold candles.
-
-        `count` buckets hold at most count × (buckets of the divisor in each), and that many
-        buckets of the divisor span at least `count`.
-        """
-        divisor = stored_divisor(interval)
-        each = -(-interval.seconds // divisor.seconds) + 1
-        columns = await self._reader.query(
-            "select_nth_bucket",
-            divisor=divisor.seconds,
-            market=market.id,
-            to=to,
-            count=min(count * each, _SEQUENCE_END >> 33),
-        )
-        return interval.floor(int(columns[0][0])) if columns else to
-
-    async def _older(
-        self,
-        market: Market,
-        interval: Interval,
-        candles: Candles,
-        start: int,
-        columns: Columns,
-        asked: bool,
-    ) -> int | None:
-        """Return the start of the newest candle before the answer."""
-        if _rows(columns) > len(candles):
-            return int(columns[0][len(candles)])
-        if len(candles) and not asked:
-            return None
-        before = candles.time[0] if len(candles) else start
-        if before <= TIME_MIN:
-            return None
-        divisor = stored_divisor(interval)
-        found = await self._reader.query(
-            "select_nth_bucket", divisor=divisor.seconds, market=market.id, to=before, count=1
-        )
-        return interval.floor(int(found[0][0])) if found else None
-
-    async def _filled(self, market: Market, interval: Interval, columns: Columns) -> Candles:
-        """Return candles in ascending order; buckets without a price are flat at the last one."""
-        if not columns:
-            return Candles()
-        ascending = [list(reversed(column)) for column in columns]
-        ascending[_VOLUMES] = [list(map(float, column)) for column in ascending[_VOLUMES]]
-        if None not in ascending[1]:
-            return Candles(*ascending)
-        last: float | None = None
-        if ascending[1][0] is None:
-            found = await self._reader.query(
-                "select_last_price",
-                divisor=stored_divisor(interval).seconds,
-                market=market.id,
-                to=ascending[0][0],
-            )
-            last = found[0][0] if found else None
-        return _flattened(ascending, last)
+        question = Question(start, to, wanted, limit, older)
+        if self._chunks is not None:
+            found = await self._chunks.find(market, interval, question)
+        else:
+            found = await alone(self._reader, market, interval, question, self._clock())
+        edge = partial(self._heads.provisional_from, market, interval)
+        is_settled = self._heads.is_settled(market, to, self._clock())
+        return History(None, found.older, edge, is_settled, found.pieces)
 
     async def trades(self, market: Market, limit: int, before: int | None = None) -> list[TradeRow]:
         """Return the newest trades below sequence `before`, newest first; marks are left out."""
@@ -223,25 +199,27 @@ class Datafeed:
         for _ in range(3):  # mostly no commit begins while one query runs
             before = self._writer.finished
             if self._writer.started == before:
-                history = await self.candles(market, interval, None, TIME_MAX, count)
+                question = Question(TIME_MAX, TIME_MAX, count, count)
+                found = await alone(self._reader, market, interval, question, self._clock())
                 if self._writer.started == before:
-                    return Snapshot(before, history.candles)
+                    return Snapshot(before, found.pieces.candles())
         return await self._snapshot_between_commits(market, interval, count)
 
     async def _snapshot_between_commits(
         self, market: Market, interval: Interval, count: int
     ) -> Snapshot:
         def read(client: Any) -> tuple[int, Columns]:
-            divisor = stored_divisor(interval)
-            nth = {"divisor": divisor.seconds, "market": market.id, "to": TIME_MAX}
-            each = -(-interval.seconds // divisor.seconds) + 1
-            found = select(client, "select_nth_bucket", {**nth, "count": count * each})
+            nth = nth_parameters(market, interval, TIME_MAX, count)
+            found = select(client, "select_nth_bucket", nth)
             start = interval.floor(int(found[0][0])) if found else TIME_MAX
-            parameters = _candle_parameters(market, interval, start, TIME_MAX, count)
-            return self._writer.finished, select(client, "select_candles", parameters)
+            asked = parameters(market, interval, start, TIME_MAX, count)
+            return self._writer.finished, select(client, "select_candles", asked)
 
         commit, columns = await asyncio.wrap_future(self._writer.call(read))
-        return Snapshot(commit, await self._filled(market, interval, columns))
+        last = None
+        if columns and columns[1][-1] is None:
+            last = await last_price(self._reader, market, interval, columns[0][-1])
+        return Snapshot(commit, candles_of(columns, last))
 
     async def summaries(self, markets: Sequence[Market]) -> dict[int, Summary]:
         """Return the last 24 hours of `markets` by id; those without any price are absent."""
@@ -263,7 +241,7 @@ class Datafeed:
         Raises:
             Retryable: the store fails.
         """
-        to = min(_clamp(to_time), _DATETIME_MAX)
+        to = min(_clamp(to_time), END)
         span = max(_clamp(from_time), to - WINDOW_MAX_S), to
         return await marks.read(self._reader, market, span, limit, interval)
 
@@ -273,42 +251,5 @@ class Datafeed:
         return {row[0]: (int(row[1]), row[2]) for row in zip(*columns, strict=True)}
 
 
-def _candle_parameters(
-    market: Market, interval: Interval, start: int, to: int, limit: int
-) -> dict[str, Any]:
-    return {
-        "market": market.id,
-        "divisor": stored_divisor(interval).seconds,
-        "step": interval.seconds,
-        "offset": interval.offset,
-        "months": interval.months,
-        "from": max(start, TIME_MIN),
-        "to": to,
-        "limit": limit,
-    }
-
-
 def _clamp(time_s: int) -> int:
     return min(max(time_s, TIME_MIN), TIME_MAX)
-
-
-def _rows(columns: Columns) -> int:
-    return len(columns[0]) if columns else 0
-
-
-def _newest(columns: Columns, count: int) -> Columns:
-    return [column[:count] for column in columns] if columns and count else ()
-
-
-def _flattened(ascending: list[list[Any]], last: float | None) -> Candles:
-    """Return candles where buckets without a price repeat the last one; drop those before any."""
-    prices = ascending[1:5]
-    first = 0
-    for i, price in enumerate(ascending[1]):
-        if price is None and last is None:
-            first = i + 1
-        elif price is None:
-            for column in prices:
-                column[i] = last
-        last = ascending[4][i] if ascending[4][i] is not None else last
-    return Candles(*(column[first:] for column in ascending))

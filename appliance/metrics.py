@@ -51,6 +51,23 @@ class Metrics:
         self.cache_lookups = Counter(
             "appliance_cache_lookups_total", "Cache look-ups.", ["cache", "result"], registry=r
         )
+        self.cache_bytes = Gauge(
+            "appliance_cache_bytes",
+            "Size of what is cached, by level (memory: chunks of candles; answers: ready answers).",
+            ["level"],
+            registry=r,
+        )
+        self.cache_evictions = Counter(
+            "appliance_cache_evictions_total",
+            "What a level had no room for any more.",
+            ["level"],
+            registry=r,
+        )
+        self.cache_dropped = Counter(
+            "appliance_cache_dropped_total",
+            "Chunks of candles that trades, retractions or repairs made untrue.",
+            registry=r,
+        )
         self.sockets_open = Gauge("appliance_sockets_open_count", "Open WebSockets.", registry=r)
         self.socket_messages = Counter(
             "appliance_socket_messages_total", "WebSocket messages sent.", registry=r

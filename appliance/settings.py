@@ -92,10 +92,22 @@ class Settings:
     cache_url: str = setting(
         "CACHE_URL",
         "",
-        "The cache: disk:///path or memory://. Default: in DATA_DIR. Read from the version "
-        "that caches answers on.",
+        "Where answers are kept for the next start: disk:///path, a folder of its own, or "
+        "memory:// for nowhere. Default: cache in DATA_DIR.",
         values.cache_url,
         secret=shown.without_password,  # people paste redis://:password@host here: refused
+    )
+    cache_memory_mb: int = setting(
+        "CACHE_MEMORY_MB",
+        128,
+        "Memory for answers that are asked for again.",
+        values.integer(1, 1_048_576),
+    )
+    cache_disk_mb: int = setting(
+        "CACHE_DISK_MB",
+        1_024,
+        "Disk for answers that memory has no room for, or that the next start takes over.",
+        values.integer(1, 1_048_576),
     )
     demo: Demo = setting(
         "DEMO",

@@ -12,7 +12,8 @@ from appliance.errors import ConfigError
 from appliance.settings_values import switch
 
 _BATCHES = "not used; writes commit in groups"
-_CACHE = "not used yet; answers are not cached in this version"
+_CACHE = "not used; CACHE_URL, CACHE_MEMORY_MB and CACHE_DISK_MB say where answers are cached"
+_TTL = "not used; nothing cached expires, answers are corrected when trades change them"
 _PUSHER = "not used; the appliance has its own WebSocket at /ws"
 _HOSTING = "not used; the appliance is one process on your own machine"
 _LATER = "not used yet; no feature of this version reads it"
@@ -42,12 +43,12 @@ UNUSED: Final[dict[str, str]] = {
     "CLICKHOUSE_MAX_CONNECTIONS": "not used; set MAX_CONCURRENT_QUERIES",
     "CLICKHOUSE_MAX_MEMORY_USAGE": "not used; set MEMORY_LIMIT_MB",
     "CLICKHOUSE_MAX_THREADS": "not used; a candle query is fastest on one thread",
+    **_all(_CACHE, "UPSTASH_REDIS_REST_URL UPSTASH_REDIS_REST_TOKEN REDIS_HOST"),
     **_all(
-        _CACHE,
-        "UPSTASH_REDIS_REST_URL UPSTASH_REDIS_REST_TOKEN REDIS_HOST CACHE_OHLCV_1S_TTL "
-        "CACHE_OHLCV_1M_TTL CACHE_OHLCV_5M_TTL CACHE_OHLCV_1H_TTL CACHE_OHLCV_1D_TTL "
-        "CACHE_MARKET_DATA_TTL CACHE_ACTIVE_PRICES_TTL CHART_DATA_CACHE_TTL OHLCV_1M_CACHE_TTL "
-        "OHLCV_5M_CACHE_TTL MARKET_DATA_CACHE_TTL",
+        _TTL,
+        "CACHE_OHLCV_1S_TTL CACHE_OHLCV_1M_TTL CACHE_OHLCV_5M_TTL CACHE_OHLCV_1H_TTL "
+        "CACHE_OHLCV_1D_TTL CACHE_MARKET_DATA_TTL CACHE_ACTIVE_PRICES_TTL CHART_DATA_CACHE_TTL "
+        "OHLCV_1M_CACHE_TTL OHLCV_5M_CACHE_TTL MARKET_DATA_CACHE_TTL",
     ),
     **_all(
         _PUSHER,

@@ -10,7 +10,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file by make
 
-from bench import backfill, decode, history, insert, post, search, summaries
+from bench import backfill, decode, history, insert, post, search, summaries, warm
 
 BENCHMARKS: Final[dict[str, Callable[[Path], None]]] = {
     "insert": insert.run,
@@ -20,6 +20,7 @@ BENCHMARKS: Final[dict[str, Callable[[Path], None]]] = {
     "decode": decode.run,
     "search": search.run,
     "summaries": summaries.run,
+    "warm": warm.run,
 }
 
 

@@ -4,6 +4,7 @@ import importlib
 import threading
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -192,7 +193,7 @@ def test_readers_see_before_or_after_never_between(opened: Opened) -> None:
     reader = opened.store.reader
 
     def volume() -> Any:
-        return sum(reader.query_here("select_candles", query)[5])
+        return sum(map(Decimal, reader.query_here("select_candles", query)[5]))
 
     whole, seen, stop = volume(), set(), threading.Event()
 

@@ -59,6 +59,8 @@ log = logging.getLogger(__name__)
 MONTHS_MAX: Final = 24
 """Months in one entry: the engine remembers tokens of so many parts, not of so many inserts."""
 _RECENT_S: Final = 2 * 86_400
+_ALWAYS: Final = (1 << 32) - 1
+"""The last second that the engine knows."""
 
 
 class Submission(NamedTuple):
@@ -211,6 +213,7 @@ class Commits:
             self._recover([], self._behind)
             self._catalogue.load(load_markets(self._client))
             self.recount()
+            self._told_again()
         while self._unfinished:
             entry = self._unfinished[0]
             synced = self._syncer.submit(self._journal.sync, entry)
@@ -222,6 +225,12 @@ class Commits:
             self._unfinished.popleft()
             if entry.header.kind == "trades" and entry.trades.num_rows:
                 self._stored(entry.trades, entry.header.bulk)
+
+    def _told_again(self) -> None:
+        """Publish that any candle may have changed: the journal was replayed while all ran."""
+        markets = tuple(self._catalogue.all())
+        revisions = tuple(Revision(m.id, 0, _ALWAYS, "repair") for m in markets)
+        self._publish(Commit(self.started, TRADE_SCHEMA.empty_table(), markets, revisions))
 
     def _apply(self, entry: Entry) -> None:
         below = self._bounds.below(entry.header.spans)

@@ -33,7 +33,15 @@ from appliance.store.reader import select
 from appliance.store.rebuild import rebuild, run
 
 _STAGE: Final = "restoring"
-_HARMLESS: Final = {"ballast", "lost+found", "restoring.lock", "server.json", "store.lock", "tmp"}
+_HARMLESS: Final = {
+    "ballast",
+    "cache",
+    "lost+found",
+    "restoring.lock",
+    "server.json",
+    "store.lock",
+    "tmp",
+}
 """What may lie in a data directory without holding anything that is stored."""
 _QUERY_MS: Final = 3_600_000
 

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 
@@ -95,6 +95,11 @@ class Store:
         """
         limit = max(self._bounds.trades_from, self._bounds.policy.trades_from(now))
         return max(limit, market.raw_complete_from) if market else limit
+
+    @property
+    def candles_from(self) -> Mapping[int, int]:
+        """Return the unix second before which candles are not kept, by seconds of interval."""
+        return self._bounds.candles_from
 
     @property
     def lost(self) -> list[Case]:

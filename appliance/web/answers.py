@@ -62,12 +62,13 @@ def tagged(
     headers = {"cache-control": cache}
     if status == 200:
         headers["etag"] = tag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
-        if _holds(request.headers.get("if-none-match", ""), tag):
+        if holds(request.headers.get("if-none-match", ""), tag):
             return HTTPResponse(status=304, headers=headers)
     return HTTPResponse(body, status, headers, content_type)
 
 
-def _holds(known: str, tag: str) -> bool:
+def holds(known: str, tag: str) -> bool:
+    """Return whether a caller's If-None-Match `known` names `tag`."""
     return bool(known) and (
         known.strip() == "*" or tag in (k.strip().removeprefix("W/") for k in known.split(","))
     )

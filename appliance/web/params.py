@@ -25,6 +25,7 @@ TIME_LIMIT: Final = 10**11
 """Unix seconds stay below this (the year 5138); milliseconds of any time we hold do not."""
 LONG_AGO: Final = 10**18
 Choice = TypeVar("Choice", bound=str)
+_DIGITS: Final = 20
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,20}")
 
 
@@ -51,6 +52,9 @@ class Params:
         text = self.values.get(name, "")
         if text == "":
             return None
+        is_plain = text.isdecimal() and text.isascii() and len(text) <= _DIGITS
+        if is_plain and low <= (number := int(text)) <= high:
+            return number  # nearly all of them
         if not _INTEGER.fullmatch(text) or not low <= int(text) <= high:
             raise BadRequest(f"{name} must be {what}, was {text!r}", name)
         return int(text)
@@ -109,10 +113,15 @@ def read(request: sanic.Request, settings: Settings) -> Params:
         BadRequest: there are more than MAX_QUERY_PARAMS, or one is too long.
     """
     most = settings.max_query_params
-    try:
-        pairs = parse_qsl(request.query_string, keep_blank_values=True, max_num_fields=most)
-    except ValueError:
-        raise BadRequest(f"query parameters must be at most {most}, were more") from None
+    text = request.query_string
+    if text.count("&") >= most:
+        raise BadRequest(f"query parameters must be at most {most}, were more")
+    if "%" in text or "+" in text:
+        pairs = parse_qsl(text, keep_blank_values=True)
+    else:  # the same without decoding, in a third of the time
+        pairs = [(name, value) for name, _, value in (p.partition("=") for p in text.split("&"))]
+    if len(text) <= LONGEST_VALUE:
+        return Params(dict(pairs))
     for name, value in pairs:
         longest = LONGEST_LIST if name in LISTS else LONGEST_VALUE
         if len(name) > LONGEST_VALUE or len(value) > longest:

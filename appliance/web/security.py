@@ -6,16 +6,20 @@ the time of an answer says nothing about any.
 
 import logging
 import time
+from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import Any, Final
 
 import sanic
+from prometheus_client import Counter, Histogram
 from sanic.response import BaseHTTPResponse
 
 from appliance.errors import Forbidden, Unauthorized
+from appliance.metrics import Metrics
 from appliance.settings import SCOPES, ApiKey, Scope, Settings
 from appliance.web.parts import Parts
+from appliance.web.ready import Ready
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 _POLICY: Final = (
@@ -31,9 +35,14 @@ def install(app: sanic.Sanic[Any, Any], parts: Parts) -> None:
     settings = parts.settings
     always, preflight, page = _always(settings), _preflight(settings), _page(settings)
 
-    async def finish(request: sanic.Request, response: BaseHTTPResponse) -> None:
-        response.headers.update(always)
-        if "*" not in settings.cors_origins:
+    any_origin = "*" in settings.cors_origins
+
+    def finish(request: sanic.Request, response: BaseHTTPResponse) -> None:
+        if isinstance(response, Ready):
+            response.fixed = always
+        else:
+            response.headers.update(always)
+        if not any_origin:
             _name_origin(request, response, settings)
         if request.method == "OPTIONS":
             response.headers.update(preflight)
@@ -74,7 +83,8 @@ def _page(settings: Settings) -> dict[str, str]:
 
 
 def _name_origin(request: sanic.Request, response: BaseHTTPResponse, settings: Settings) -> None:
-    response.headers["vary"] = "Origin"
+    known = response.headers.get("vary")
+    response.headers["vary"] = f"{known}, Origin" if known else "Origin"
     origin = request.headers.get("origin")
     if origin in settings.cors_origins:
         response.headers["access-control-allow-origin"] = origin
@@ -85,8 +95,9 @@ def _record(request: sanic.Request, response: BaseHTTPResponse, parts: Parts) ->
     seconds = time.perf_counter() - getattr(request, "started", time.perf_counter())
     route = f"/{request.route.path}" if request.route else "(none)"
     method = request.method if request.method in _METHODS else "(other)"
-    parts.metrics.http_requests.labels(route, method, str(response.status)).inc()
-    parts.metrics.http_seconds.labels(route).observe(seconds)
+    requests, times = _counters(parts.metrics, route, method, response.status)
+    requests.inc()
+    times.observe(seconds)
     if parts.settings.access_log:
         extra = {
             "method": method,
@@ -96,6 +107,13 @@ def _record(request: sanic.Request, response: BaseHTTPResponse, parts: Parts) ->
             "client": request.ip,
         }
         _log.info("request", extra=extra)
+
+
+@lru_cache(1_024)
+def _counters(metrics: Metrics, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    """Return the counters of a route: finding them takes longer than counting."""
+    requests = metrics.http_requests.labels(route, method, str(status))
+    return requests, metrics.http_seconds.labels(route)
 
 
 def authorize(request: sanic.Request, parts: Parts, scope: Scope) -> None:

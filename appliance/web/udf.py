@@ -5,6 +5,7 @@
 
 import re
 import time
+from functools import lru_cache
 from math import floor, log10
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from appliance.model import Candles, Market
 from appliance.settings import Settings
 from appliance.web import params
 from appliance.web.answers import REVALIDATE, SETTLED, answer
+from appliance.web.history import bars
 from appliance.web.marks import Bars, by_bar, timescale_marks, udf_marks
 from appliance.web.parts import Parts
 
@@ -91,6 +93,8 @@ def blueprint(parts: Parts) -> Blueprint:
         count = max(0, min(countback, most)) if from_time is not None or countback > 0 else most
         found = await datafeed.candles(market, length, from_time, to_time, count, most)
         cache = SETTLED if found.is_settled else REVALIDATE
+        if found.pieces:
+            return await bars(request, found.pieces, cache)
         return answer(request, history_body(found.candles, found.older), cache=cache)
 
     @routes.get("/marks")
@@ -127,6 +131,7 @@ async def marked_bars(parts: Parts, request: sanic.Request) -> tuple[Bars, Marke
     return by_bar(found, starts), market
 
 
+@lru_cache(256)
 def interval_of(resolution: str) -> Interval:
     """Return the interval that a resolution names; `D`, `W` and `M` mean `1D`, `1W` and `1M`."""
     match = _RESOLUTION.fullmatch(resolution)

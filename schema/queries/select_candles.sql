@@ -1,4 +1,4 @@
--- one row per bucket of the wanted interval, newest first
+-- one row per bucket of the wanted interval, newest first; volumes as text, with all their digits
 SELECT
     if({months:UInt16} = 0,
         toInt64(intDiv(toUnixTimestamp(bucket) - {offset:UInt32}, {step:UInt32}) * {step:UInt32} + {offset:UInt32}),
@@ -9,10 +9,10 @@ SELECT
     max(candles.high) AS highest_price,
     min(candles.low) AS lowest_price,
     argMaxMerge(candles.close) AS last_price,
-    sum(candles.base_volume) AS base,
-    sum(candles.quote_volume) AS quote,
-    sum(candles.buy_volume) AS buy,
-    sum(candles.buy_quote_volume) AS buy_quote,
+    toString(sum(candles.base_volume)) AS base,
+    toString(sum(candles.quote_volume)) AS quote,
+    toString(sum(candles.buy_volume)) AS buy,
+    toString(sum(candles.buy_quote_volume)) AS buy_quote,
     sum(candles.trades) AS trade_count,
     min(candles.first_sequence) AS lowest_sequence,
     max(candles.last_sequence) AS highest_sequence
