@@ -16,7 +16,6 @@ from secrets import token_hex
 from typing import Any, Final
 
 from sanic import Sanic
-from sanic.response import BaseHTTPResponse
 
 from appliance import offline, running
 from appliance.cache.cache import cache_of
@@ -142,8 +141,6 @@ def create_app(appliance: Appliance) -> App:
         WEBSOCKET_PING_INTERVAL=20,
         WEBSOCKET_PING_TIMEOUT=40,  # 60 s of silence in all
     )
-    app.ctx.stopping = False
-    app.register_middleware(_hang_up, "response")
     answers.install(app, appliance.parts)
     security.install(app, appliance.parts)
     for module in (udf, quotes, lightweight, charts):
@@ -154,12 +151,6 @@ def create_app(appliance: Appliance) -> App:
     for pushing in (events, webhooks):
         app.blueprint(pushing.blueprint(appliance.parts, appliance.pushed))
     return app
-
-
-def _hang_up(request: Any, _: BaseHTTPResponse) -> None:
-    """End the connection after this answer once the server stops: clients would keep it busy."""
-    if request.app.ctx.stopping and request.stream is not None:
-        request.stream.keep_alive = False
 
 
 async def start(appliance: Appliance, stack: AsyncExitStack) -> None:

@@ -169,17 +169,35 @@ class Datafeed:
         Raises:
             Retryable: the store fails.
         """
-        to = min(interval.ceil(_clamp(to_time)), END)
-        start = to if from_time is None else min(to, interval.ceil(max(from_time, TIME_MIN)))
-        wanted = min(max(countback, 0), limit)
-        question = Question(start, to, wanted, limit, older)
+        question = _question(interval, from_time, to_time, countback, limit, older)
         if self._chunks is not None:
             found = await self._chunks.find(market, interval, question)
         else:
             found = await alone(self._reader, market, interval, question, self._clock())
         edge = partial(self._heads.provisional_from, market, interval)
-        is_settled = self._heads.is_settled(market, to, self._clock())
+        is_settled = self._heads.is_settled(market, question.to, self._clock())
         return History(None, found.older, edge, is_settled, found.pieces)
+
+    def ready(
+        self,
+        market: Market,
+        interval: Interval,
+        from_time: int | None,
+        to_time: int,
+        countback: int,
+        limit: int,
+    ) -> tuple[Pieces, bool] | None:
+        """Return at once what `candles` would, as pieces and whether they are settled.
+
+        None where the store must be asked, and where there are no candles.
+        """
+        if self._chunks is None:
+            return None
+        question = _question(interval, from_time, to_time, countback, limit)
+        found = self._chunks.known(market, interval, question)
+        if found is None or not found.pieces:
+            return None
+        return found.pieces, self._heads.is_settled(market, question.to, self._clock())
 
     async def trades(self, market: Market, limit: int, before: int | None = None) -> list[TradeRow]:
         """Return the newest trades below sequence `before`, newest first; marks are left out."""
@@ -249,6 +267,19 @@ class Datafeed:
         """Return unix second and price of the last priced second of each market, by id."""
         columns = await self._reader.query("select_last_trades", markets=[m.id for m in markets])
         return {row[0]: (int(row[1]), row[2]) for row in zip(*columns, strict=True)}
+
+
+def _question(
+    interval: Interval,
+    from_time: int | None,
+    to_time: int,
+    countback: int,
+    limit: int,
+    older: bool = False,
+) -> Question:
+    to = min(interval.ceil(_clamp(to_time)), END)
+    start = to if from_time is None else min(to, interval.ceil(max(from_time, TIME_MIN)))
+    return Question(start, to, min(max(countback, 0), limit), limit, older)
 
 
 def _clamp(time_s: int) -> int:

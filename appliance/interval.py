@@ -6,7 +6,7 @@ weeks are Mondays counted from 1970-01-05; months are counted from 1970-01.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, Literal
 
@@ -34,41 +34,45 @@ class Interval:
 
     count: int
     unit: Unit
+    seconds: int = field(init=False, repr=False, compare=False)
+    """The length in seconds (the mean length for months)."""
+    months: int = field(init=False, repr=False, compare=False)
+    """The number of months, 0 for all other units."""
+    offset: int = field(init=False, repr=False, compare=False)
+    """The unix second from which buckets are counted (not for months)."""
+
+    def __post_init__(self) -> None:
+        """Work out once what every request asks for."""
+        put = object.__setattr__  # the way to set a field of a frozen dataclass
+        put(self, "seconds", self.count * UNIT_SECONDS[self.unit])
+        put(self, "months", self.count if self.unit == "M" else 0)
+        put(self, "offset", MONDAY_OFFSET if self.unit == "w" else 0)
+
+    def __hash__(self) -> int:
+        """Return a number that is made at once: intervals are keys of what every request asks."""
+        return self.seconds
 
     @property
     def name(self) -> str:
         """Return the name used in URLs and streams, like `1m` or `1M`."""
         return f"{self.count}{self.unit}"
 
-    @property
-    def seconds(self) -> int:
-        """Return the length in seconds (the mean length for months)."""
-        return self.count * UNIT_SECONDS[self.unit]
-
-    @property
-    def months(self) -> int:
-        """Return the number of months, 0 for all other units."""
-        return self.count if self.unit == "M" else 0
-
-    @property
-    def offset(self) -> int:
-        """Return the unix second from which buckets are counted (not for months)."""
-        return MONDAY_OFFSET if self.unit == "w" else 0
-
     def floor(self, time: int) -> int:
         """Return the start of the bucket that holds unix second `time`."""
-        if self.unit == "M":
+        if self.months:
             return _month_start(month_number(time) // self.count * self.count)
         return time - (time - self.offset) % self.seconds
 
     def shift(self, start: int, buckets: int) -> int:
         """Return the bucket start that is `buckets` after (before, if negative) `start`."""
-        if self.unit == "M":
+        if self.months:
             return _month_start(month_number(start) + buckets * self.count)
         return start + buckets * self.seconds
 
     def ceil(self, time: int) -> int:
         """Return the first bucket start at or after unix second `time`."""
+        if not self.months:
+            return time + (self.offset - time) % self.seconds
         start = self.floor(time)
         return start if start == time else self.shift(start, 1)
 
@@ -112,7 +116,7 @@ OFFERED: Final = (
 """The names offered in menus; any other `<n><unit>` is answered too."""
 
 
-def parse(text: str, field: str = "interval") -> Interval:
+def parse(text: str, name: str = "interval") -> Interval:
     """Return the interval that `text` names: `<n><s|m|h|d|w|M>`, only m and M case-sensitive.
 
     Raises:
@@ -121,12 +125,12 @@ def parse(text: str, field: str = "interval") -> Interval:
     match = _PATTERN.fullmatch(text)
     if match is None:
         raise BadRequest(
-            f"{field} must be a number and one of s m h d w M, like 1m or 4h, was {text!r}", field
+            f"{name} must be a number and one of s m h d w M, like 1m or 4h, was {text!r}", name
         )
     letter = match[2]
     interval = Interval(int(match[1]), _UNITS["M" if letter == "M" else letter.lower()])
     if interval.seconds > LONGEST_S:
-        raise BadRequest(f"{field} must be at most ten years, was {text!r}", field)
+        raise BadRequest(f"{name} must be at most ten years, was {text!r}", name)
     return interval
 
 

@@ -13,6 +13,7 @@ import pytest
 from appliance.chunks.chunk import Chunk
 from appliance.chunks.pieces import Newest, Pieces
 from appliance.datafeed import History
+from appliance.web import history
 from appliance.web.history import accepts_gzip, bars, body_of
 from tests.web_server import MINUTE_0, FakeDatafeed, Web, serving
 
@@ -37,9 +38,13 @@ class FromChunks(FakeDatafeed):
     """Answers every question with the same pieces."""
 
     pieces: Pieces | None = None
+    is_at_once: bool = True
 
     async def candles(self, *_: Any, **__: Any) -> History:
         return History(None, None, None, self.is_settled, self.pieces)
+
+    def known(self, *_: Any) -> tuple[Pieces, bool] | None:
+        return (self.pieces, self.is_settled) if self.pieces and self.is_at_once else None
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +58,7 @@ def fake(web: Web, monkeypatch: pytest.MonkeyPatch) -> FromChunks:
     """Let the server answer from chunks."""
     fake = FromChunks(web.datafeed.catalogue)
     monkeypatch.setattr(web.datafeed, "candles", fake.candles, raising=False)
+    monkeypatch.setattr(web.datafeed, "ready", fake.known, raising=False)
     return fake
 
 
@@ -63,11 +69,13 @@ def ask(web: Web, **headers: str) -> Any:
     return web.pool.request("GET", url, headers=sent, decode_content=False)
 
 
-def test_the_text_is_what_an_encoder_writes(web: Web, fake: FromChunks) -> None:
+@pytest.mark.parametrize("is_at_once", [True, False])
+def test_the_text_is_what_an_encoder_writes(web: Web, fake: FromChunks, is_at_once: bool) -> None:
     """Of rows of several chunks and the forming candle, byte for byte."""
     one, two = chunk(5), chunk(3, MINUTE_0 + 300)
     fake.pieces = Pieces([(one, 2, 5), (two, 0, 3)], newest(1, MINUTE_0 + 480))
     found = fake.pieces.candles()
+    fake.is_at_once = is_at_once
     columns = dict(zip("tohlcv", (getattr(found, n) for n in found.__slots__[:6]), strict=True))
     assert len(found) == 7
     assert msgspec.json.encode({"s": "ok"} | columns) == ask(web).data
@@ -190,13 +198,14 @@ def test_what_is_made_is_made_once(web: Web, fake: FromChunks) -> None:
     assert b"as it was" == ask(web, Accept_Encoding=BROWSER).data
 
 
-def test_no_header_can_be_broken(web: Web) -> None:
+def test_no_header_can_be_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Headers that are made ready skip Sanic's own check, not what it does."""
 
     class Asked:
         headers: dict[str, str] = {}  # noqa: RUF012 - nobody changes it
 
-    answer = asyncio.run(bars(Asked(), Pieces([(chunk(2), 0, 2)], None), "no-store\r\nx: y"))  # type: ignore[arg-type]
+    monkeypatch.setattr(history, "REVALIDATE", "no-store\r\nx: y")
+    answer = asyncio.run(bars(Asked(), Pieces([(chunk(2), 0, 2)], None), is_settled=False))  # type: ignore[arg-type]
     lines = b"\r\n".join(b"%b: %b" % line for line in answer.processed_headers).split(b"\r\n")
     assert b"cache-control: no-storex: y" in lines
     assert not [line for line in lines if line.startswith(b"x:")]

@@ -96,6 +96,9 @@ class FakeDatafeed:
     provisional_from: int | None = None
     is_settled: bool = False
 
+    def ready(self, *question: Any) -> None:
+        """Know nothing at once: everything is asked of `candles`."""
+
     async def candles(
         self,
         market: Market,

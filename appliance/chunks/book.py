@@ -95,27 +95,41 @@ class Chunks:
         Raises:
             Retryable: the store fails.
         """
-        story, strip = self._strip(market, interval)
+        found = self.known(market, interval, question)
+        return await self._miss(market, interval, question) if found is None else found
+
+    def known(self, market: Market, interval: Interval, question: Question) -> Found | None:
+        """Return the answer if that takes no query."""
+        story = self._stories.get(market.id)
+        strip = story.strips.get(interval) if story is not None else None
+        if story is None or strip is None:
+            return None
         self._catch_up(story, strip)
-        known = strip.answers.get(question)
-        if known is not None:
-            self._hits.inc()
-            self._mark(known)
-            return known
-        found = strip.find(question)
-        if isinstance(found, Found):
-            self._hits.inc()
-            self._hold(strip, found)
+        answer = strip.answers.get(question)
+        if answer is not None:
+            self._mark(answer)
         else:
-            self._misses.inc()
-            is_paging = found.at == found.above
-            self._reading += 1
-            try:
-                found = await self._read(story, strip, question)
-            finally:
-                self._reading -= 1
-            if not any(chunk.ahead for chunk in found.used):
-                self._read_ahead(story, strip, found, 1, at_once=is_paging)
+            found = strip.find(question)
+            if isinstance(found, Gap):
+                return None
+            answer = found
+            self._hold(strip, answer)
+            self._follow_on(story, strip, answer)
+        self._hits.inc()
+        return answer
+
+    async def _miss(self, market: Market, interval: Interval, question: Question) -> Found:
+        story, strip = self._strip(market, interval)
+        self._misses.inc()
+        self._reading += 1
+        try:
+            gap = strip.find(question)
+            is_paging = isinstance(gap, Gap) and gap.at == gap.above
+            found = await self._read(story, strip, question)
+        finally:
+            self._reading -= 1
+        if not any(chunk.ahead for chunk in found.used):
+            self._read_ahead(story, strip, found, 1, at_once=is_paging)
         self._follow_on(story, strip, found)
         return found
 

@@ -49,7 +49,10 @@ class Pieces:
 
     def __len__(self) -> int:
         """Return the number of candles."""
-        return sum(end - first for _, first, end in self.rows) + (self.newest is not None)
+        count = 1 if self.newest is not None else 0
+        for _, first, end in self.rows:
+            count += end - first
+        return count
 
     def renew(self, newest: Newest | None) -> None:
         """Go on with another state of the newest candle."""
@@ -76,7 +79,7 @@ class Pieces:
 
     @property
     def tag(self) -> str:
-        """Return what names this text and no other."""
+        """Return what names this text and no other, as an entity tag without the last quote."""
         if not self._tag:
             self._tag = self._named()
         return self._tag
@@ -88,7 +91,7 @@ class Pieces:
         text = "-".join(words)
         if len(words) > _SHOWN:
             text = blake2b(text.encode(), digest_size=16).hexdigest()
-        return f"{_RUN}-{text}"
+        return f'"{_RUN}-{text}'
 
     def texts(self) -> Iterator[bytes]:
         """Yield the values of each column that charts are sent, as JSON without the brackets."""

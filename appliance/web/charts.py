@@ -4,7 +4,6 @@
 inclusive, in seconds or milliseconds, which is told by their size.
 """
 
-from dataclasses import replace
 from typing import Final
 
 import sanic
@@ -60,7 +59,7 @@ def translated(query: Params) -> Params:
         values["from"] = str(start)
     if end is not None:
         values["to"] = str(end + 1)
-    return replace(query, values=values)
+    return Params(values)
 
 
 def _seconds(query: Params, name: str, *, up: bool) -> int | None:

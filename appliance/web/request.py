@@ -10,6 +10,8 @@ import time
 from typing import Any, Final
 
 import sanic
+from httptools import parse_url
+from httptools.parser.errors import HttpParserInvalidURLError
 from sanic.exceptions import BadURL
 
 _SLASHES: Final = re.compile(r"/{2,}")
@@ -23,9 +25,9 @@ class Request(sanic.Request):
     def __init__(self, url_bytes: bytes, *args: Any, **kwargs: Any) -> None:
         """Read the head of a request, as Sanic's own class does."""
         try:
-            super().__init__(_printable(url_bytes), *args, **kwargs)
+            super().__init__(url_bytes, *args, **kwargs)
         except BadURL:
-            super().__init__(_NO_URL, *args, **kwargs)
+            super().__init__(_readable(url_bytes), *args, **kwargs)
         self.started = time.perf_counter()
         if self.method == "HEAD":
             self.method = "GET"
@@ -39,6 +41,11 @@ class Request(sanic.Request):
         return path.rstrip("/") or "/"
 
 
-def _printable(target: bytes) -> bytes:
-    """Return a target without bytes that no URL may have."""
-    return _UNPRINTABLE.sub(lambda found: b"%%%02X" % found[0][0], target)
+def _readable(target: bytes) -> bytes:
+    """Return a target that can be parsed: `target`, but for bytes that no URL may have."""
+    target = _UNPRINTABLE.sub(lambda found: b"%%%02X" % found[0][0], target)
+    try:
+        parse_url(target)
+    except HttpParserInvalidURLError:
+        return _NO_URL
+    return target

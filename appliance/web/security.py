@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import sanic
 from prometheus_client import Counter, Histogram
+from sanic.http.http1 import Http
 from sanic.response import BaseHTTPResponse
 
 from appliance.errors import Forbidden, Unauthorized
@@ -36,6 +37,7 @@ def install(app: sanic.Sanic[Any, Any], parts: Parts) -> None:
     always, preflight, page = _always(settings), _preflight(settings), _page(settings)
 
     any_origin = "*" in settings.cors_origins
+    app.ctx.stopping = False
 
     def finish(request: sanic.Request, response: BaseHTTPResponse) -> None:
         if isinstance(response, Ready):
@@ -49,6 +51,8 @@ def install(app: sanic.Sanic[Any, Any], parts: Parts) -> None:
         if (response.content_type or "").startswith("text/html"):
             response.headers.update(page)
         _record(request, response, parts)
+        if app.ctx.stopping and isinstance(request.stream, Http):
+            request.stream.keep_alive = False  # clients would keep the connection busy
 
     app.register_middleware(finish, "response")
 
@@ -92,15 +96,15 @@ def _name_origin(request: sanic.Request, response: BaseHTTPResponse, settings: S
 
 def _record(request: sanic.Request, response: BaseHTTPResponse, parts: Parts) -> None:
     """Count by route template, never by raw path: strangers choose those."""
-    seconds = time.perf_counter() - getattr(request, "started", time.perf_counter())
-    route = f"/{request.route.path}" if request.route else "(none)"
-    method = request.method if request.method in _METHODS else "(other)"
-    requests, times = _counters(parts.metrics, route, method, response.status)
+    now = time.perf_counter()
+    seconds = now - getattr(request, "started", now)
+    route = request.route.path if request.route else None
+    requests, times = _counters(parts.metrics, route, request.method, response.status)
     requests.inc()
     times.observe(seconds)
     if parts.settings.access_log:
         extra = {
-            "method": method,
+            "method": request.method[:16],
             "path": request.path[:256],  # without the query, which may hold secrets
             "status": response.status,
             "milliseconds": round(seconds * 1_000, 1),
@@ -110,9 +114,13 @@ def _record(request: sanic.Request, response: BaseHTTPResponse, parts: Parts) ->
 
 
 @lru_cache(1_024)
-def _counters(metrics: Metrics, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+def _counters(
+    metrics: Metrics, path: str | None, method: str, status: int
+) -> tuple[Counter, Histogram]:
     """Return the counters of a route: finding them takes longer than counting."""
-    requests = metrics.http_requests.labels(route, method, str(status))
+    route = "(none)" if path is None else f"/{path}"
+    known = method if method in _METHODS else "(other)"
+    requests = metrics.http_requests.labels(route, known, str(status))
     return requests, metrics.http_seconds.labels(route)
 
 

@@ -91,10 +91,14 @@ def blueprint(parts: Parts) -> Blueprint:
         from_time, to_time = query.time_range(int(time.time()))
         countback = query.number("countback", "a whole number", -HUGE, HUGE) or 0
         count = max(0, min(countback, most)) if from_time is not None or countback > 0 else most
-        found = await datafeed.candles(market, length, from_time, to_time, count, most)
-        cache = SETTLED if found.is_settled else REVALIDATE
+        question = market, length, from_time, to_time, count, most
+        ready = datafeed.ready(*question)
+        if ready is not None:
+            return await bars(request, *ready)
+        found = await datafeed.candles(*question)
         if found.pieces:
-            return await bars(request, found.pieces, cache)
+            return await bars(request, found.pieces, found.is_settled)
+        cache = SETTLED if found.is_settled else REVALIDATE
         return answer(request, history_body(found.candles, found.older), cache=cache)
 
     @routes.get("/marks")
