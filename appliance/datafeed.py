@@ -14,9 +14,10 @@ from typing import Any, Final
 from appliance import marks
 from appliance.cache.cache import Cache
 from appliance.chunks.book import Chunks, alone
+from appliance.chunks.chunk import END
 from appliance.chunks.pieces import Pieces
 from appliance.chunks.read import candles_of, last_price, nth_parameters, parameters
-from appliance.chunks.strip import END, Question
+from appliance.chunks.strip import Question
 from appliance.heads import Heads
 from appliance.interval import Interval
 from appliance.marks import MARKS_MAX, WINDOW_MAX_S, ChartMark

@@ -21,12 +21,12 @@ import pyarrow as pa
 from appliance import forming
 from appliance.cache.cache import Cache
 from appliance.cache.memory import Memory
-from appliance.chunks.chunk import ROWS, Chunk
+from appliance.chunks.chunk import END, ROWS, Chunk
 from appliance.chunks.fill import AHEAD_MAX, fill
 from appliance.chunks.read import Queries, Read
 from appliance.chunks.seal import seal, unseal
 from appliance.chunks.shelf import Shelf
-from appliance.chunks.strip import END, Found, Gap, Question, Strip
+from appliance.chunks.strip import Found, Gap, Question, Strip
 from appliance.errors import Retryable
 from appliance.forming import Rows
 from appliance.interval import Interval, stored_divisor
@@ -114,6 +114,8 @@ class Chunks:
                 return None
             answer = found
             self._hold(strip, answer)
+            for chunk in answer.used:
+                chunk.recent = True
             self._follow_on(story, strip, answer)
         self._hits.inc()
         return answer
@@ -128,6 +130,8 @@ class Chunks:
             found = await self._read(story, strip, question)
         finally:
             self._reading -= 1
+        for chunk in found.used:
+            chunk.recent = True
         if not any(chunk.ahead for chunk in found.used):
             self._read_ahead(story, strip, found, 1, at_once=is_paging)
         self._follow_on(story, strip, found)
@@ -203,15 +207,23 @@ class Chunks:
             self._evict(chunk)
 
     def _evict(self, chunk: Chunk) -> None:
-        """Move a chunk to the disk, unless commits that wait make it untrue."""
+        """Move a chunk to the disk, unless commits that wait make it untrue.
+
+        Of a tail, the newest candle stays until the next time: only the store could give it back.
+        """
         strip: Strip | None = chunk.strip
         if strip is None:
             return
         self._catch_up(self._stories[strip.market.id], strip)
         if chunk.strip is strip:
-            self._shelf.put(chunk, strip.market, strip.interval)
-            strip.remove(chunk)
-            strip.dropped.remove(chunk)
+            closed = strip.shorten(chunk) if chunk.end == END else chunk
+            if closed is not None:
+                self._shelf.put(closed, strip.market, strip.interval)
+            if chunk.strip is strip:
+                strip.remove(chunk)
+                strip.dropped.remove(chunk)
+            elif strip.tail is not None:
+                self._memory.hold(strip.tail)
         self._let_go(strip)
         if not strip.chunks:
             self._forget(strip)

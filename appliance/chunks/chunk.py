@@ -19,6 +19,8 @@ import numpy as np
 
 from appliance.model import Candles
 
+END: Final = (1 << 32) - 1
+"""The end of time: the engine's DateTime ends in 2106, and trades are accepted until 2100."""
 ROWS: Final = 256
 """Most rows of a chunk that is not added to."""
 TEXTS: Final = 6
@@ -27,6 +29,8 @@ _TYPES: Final = "qddddddddQQQ"
 _OVERHEAD: Final = 2_500
 """Bytes of the objects of an empty chunk."""
 _COMMA: Final = 44
+_SHORT: Final = (1 << 16) - 1
+"""Texts below are cut at 16-bit places, where they do not grow."""
 _HEAD: Final = struct.Struct("<qqIB")
 _DIGEST: Final = 16
 _numbers = count(1)
@@ -110,8 +114,9 @@ class Chunk:
             self.texts.append(text)
             commas = np.flatnonzero(np.frombuffer(text, np.uint8) == _COMMA).tolist()
             ends = [len(text) + 1] if text else []
-            self.cuts.append(array("I", [0, *(comma + 1 for comma in commas), *ends]))
-            self.size += len(text) + 4 * len(column)
+            kind = "H" if self.end != END and len(text) < _SHORT else "I"
+            self.cuts.append(array(kind, [0, *(comma + 1 for comma in commas), *ends]))
+            self.size += len(text) + self.cuts[-1].itemsize * len(column)
 
     def dump(self) -> bytes:
         """Return the chunk as bytes, without its texts."""

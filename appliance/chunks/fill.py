@@ -8,9 +8,9 @@ from dataclasses import replace
 from math import ceil
 from typing import Final
 
-from appliance.chunks.chunk import ROWS, Chunk
+from appliance.chunks.chunk import END, ROWS, Chunk
 from appliance.chunks.read import NOTHING, Queries, Read, reach, read
-from appliance.chunks.strip import END, Gap, Question, Strip
+from appliance.chunks.strip import Gap, Question, Strip
 from appliance.interval import Interval
 
 _SPARE: Final = 2 * ROWS + 1

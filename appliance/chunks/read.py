@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any, Final, Protocol
 
-from appliance.chunks.chunk import ROWS, Chunk
-from appliance.chunks.strip import END
+from appliance.chunks.chunk import END, ROWS, Chunk
 from appliance.forming import Bar
 from appliance.interval import Interval, stored_divisor
 from appliance.model import DECIMALS, Candles, Market

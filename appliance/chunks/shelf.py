@@ -20,9 +20,9 @@ import pyarrow as pa
 
 from appliance import forming
 from appliance.cache.disk import Disk
-from appliance.chunks.chunk import Chunk, load
+from appliance.chunks.chunk import END, Chunk, load
 from appliance.chunks.read import Read
-from appliance.chunks.strip import END, Gap, Question, Strip, revised, touched
+from appliance.chunks.strip import Gap, Question, Strip, revised, touched
 from appliance.errors import ApplianceError
 from appliance.interval import Interval, parse, stored_divisor
 from appliance.model import Market

@@ -16,14 +16,12 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from appliance import forming
-from appliance.chunks.chunk import ROWS, Chunk
+from appliance.chunks.chunk import END, ROWS, Chunk
 from appliance.chunks.pieces import Newest, Pieces
 from appliance.forming import Bar, Ints, Rows
 from appliance.interval import Interval
 from appliance.model import Market
 
-END: Final = (1 << 32) - 1
-"""The end of time: the engine's DateTime ends in 2106, and trades are accepted until 2100."""
 _TAIL_ROWS: Final = 2 * ROWS
 _ANSWERS_MAX: Final = 64
 """Answers of one strip that are remembered."""
@@ -184,6 +182,18 @@ class Strip:
         """Let go of everything."""
         for chunk in list(self.chunks):
             self.remove(chunk)
+
+    def shorten(self, tail: Chunk) -> Chunk | None:
+        """Leave the newest candle alone in the tail; return the others, None if there are none."""
+        newest = self.newest
+        if newest is None or not len(tail):
+            return None
+        closed, rest = tail.part(tail.start, newest.start), tail.part(newest.start, END)
+        rest.highest = tail.highest
+        self.remove(tail)
+        self.outdated.append(self.dropped.pop())
+        self.insert([rest], newest)
+        return closed
 
     def open_tail(self, start: int) -> bool:
         """Let go of a tail from `start` on that holds no trade; return whether there was one.
