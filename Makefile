@@ -19,6 +19,7 @@ PYTHON_IS_FIT := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11
 INSTALL_INPUTS := setup.cfg pyproject.toml $(wildcard packaging/*.*)
 RUN_STAMP := .venv/installed-run
 TEST_STAMP := .venv/installed-test
+BENCH_STAMP := .venv/installed-bench
 VENDOR_MISSING := $(if $(wildcard static/vendor/lightweight-charts.mjs),,always)
 
 # Folders may hold no Python yet, and mypy stops at one that holds none.
@@ -66,7 +67,7 @@ format: $(TEST_STAMP) ## sort imports and format the Python code
 coverage: $(TEST_STAMP) ## run the tests and name the lines they miss
 	@$(BIN)/python -m pytest -m 'not fault' $(PARALLEL) --cov $(PYTEST_ARGS)
 
-bench: $(TEST_STAMP) $(JS_STAMP) ## measure, with ratios against the bare engine and server
+bench: $(BENCH_STAMP) $(JS_STAMP) ## measure, with ratios against the bare engine and server
 	@$(BIN)/python bench/run.py $(ARGS)
 
 fault: $(TEST_STAMP) $(JS_STAMP) ## kill processes and fill disks on purpose
@@ -100,6 +101,11 @@ $(TEST_STAMP): $(INSTALL_INPUTS) $(VENDOR_MISSING) | $(BIN)/python
 	@$(STEP) 'install' $(PIP_INSTALL) --constraint $(CONSTRAINTS) \
 	  --constraint $(TEST_CONSTRAINTS) --editable '.[test]'
 	@touch $@ $(RUN_STAMP)
+
+$(BENCH_STAMP): $(INSTALL_INPUTS) | $(TEST_STAMP)
+	@$(STEP) 'install peers' $(PIP_INSTALL) --constraint $(CONSTRAINTS) \
+	  --constraint $(TEST_CONSTRAINTS) --editable '.[bench]'
+	@touch $@
 
 # Not `npm ci`: it wants biome's binaries of every platform in the lock, and a mirror may lack some.
 # This keeps to the lock as well, checks its hashes and leaves it as it is. It also brings anvil,

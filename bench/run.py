@@ -1,4 +1,4 @@
-"""Run the benchmarks named on the command line, or all: insert, post, history, backfill, decode."""
+"""Run the benchmarks named on the command line, or all of them."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file by make
 
-from bench import backfill, decode, history, insert, post, search, summaries, warm
+from bench import backfill, decode, history, insert, peers, post, search, summaries, warm
 
 BENCHMARKS: Final[dict[str, Callable[[Path], None]]] = {
     "insert": insert.run,
@@ -21,6 +21,7 @@ BENCHMARKS: Final[dict[str, Callable[[Path], None]]] = {
     "search": search.run,
     "summaries": summaries.run,
     "warm": warm.run,
+    "peers": peers.run,
 }
 
 

@@ -111,16 +111,16 @@ def _live(
     stop = threading.Event()
     sent = [0]
     feeder = threading.Thread(target=_feed, args=(ports[0], stop, sent))
-    before, begun = _queries(ports[0]), time.perf_counter()
+    before, begun = queries(ports[0]), time.perf_counter()
     feeder.start()
     try:
         bare = load(ports[1], paths, GZIP, seconds=SECONDS)
-        asked_from = _queries(ports[0])
+        asked_from = queries(ports[0])
         ours = load(ports[0], paths, GZIP, seconds=_LIVE_S)
     finally:
         stop.set()
         feeder.join()
-    after, took = _queries(ports[0]), time.perf_counter() - begun
+    after, took = queries(ports[0]), time.perf_counter() - begun
     requests = ours.rate * _LIVE_S
     share = 1 - (after - asked_from) / requests
     print(
@@ -155,7 +155,8 @@ def _feed(port: int, stop: threading.Event, sent: list[int]) -> None:
         sent[0] += batch
 
 
-def _queries(port: int) -> float:
+def queries(port: int) -> float:
+    """Return how many queries for candles a server has asked its store."""
     return sum(map(float, _QUERIES.findall(_get(port, "/metrics", {}))))
 
 
