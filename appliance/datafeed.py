@@ -278,8 +278,9 @@ def _question(
     limit: int,
     older: bool = False,
 ) -> Question:
-    to = min(interval.ceil(_clamp(to_time)), END)
-    start = to if from_time is None else min(to, interval.ceil(max(from_time, TIME_MIN)))
+    start = to = min(interval.ceil(_clamp(to_time)), END)
+    if from_time is not None and from_time < to:
+        start = interval.ceil(max(TIME_MIN, from_time))
     return Question(start, to, min(max(countback, 0), limit), limit, older)
 
 

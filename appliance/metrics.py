@@ -6,6 +6,8 @@ One registry per process object, so that tests build as many as they like.
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
+from appliance.tally import Durations, Tally
+
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -48,7 +50,7 @@ class Metrics:
         self.query_errors = Counter(
             "appliance_query_errors_total", "Queries that failed.", ["query"], registry=r
         )
-        self.cache_lookups = Counter(
+        self.cache_lookups = Tally(
             "appliance_cache_lookups_total", "Cache look-ups.", ["cache", "result"], registry=r
         )
         self.cache_bytes = Gauge(
@@ -78,17 +80,17 @@ class Metrics:
             ["code"],
             registry=r,
         )
-        self.http_requests = Counter(
+        self.http_requests = Tally(
             "appliance_http_requests_total",
             "Requests answered.",
             ["route", "method", "status"],
             registry=r,
         )
-        self.http_seconds = Histogram(
+        self.http_seconds = Durations(
             "appliance_http_request_seconds",
             "Time to answer a request.",
-            ["route"],
-            buckets=_FAST,
+            "route",
+            _FAST,
             registry=r,
         )
         self.rpc_requests = Counter(

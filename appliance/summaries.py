@@ -13,11 +13,11 @@ from functools import reduce
 from typing import Any, Final, NamedTuple
 
 import pyarrow.compute as pc
-from prometheus_client import Counter
 
 from appliance.day import HOUR_S, MINUTE_S, window
 from appliance.model import Commit, Market
 from appliance.store.reader import Columns, Reader
+from appliance.tally import Tally
 
 KEPT: Final = 20_000
 """Most summaries that are remembered."""
@@ -100,7 +100,7 @@ class Summaries:
     def __init__(
         self,
         reader: Reader,
-        lookups: Counter,
+        lookups: Tally,
         clock: Callable[[], float],
     ) -> None:
         """Know nothing yet."""

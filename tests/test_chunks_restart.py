@@ -186,9 +186,9 @@ async def test_what_memory_has_no_room_for_is_found_on_disk(tmp_path: Path) -> N
         await older(it, parse("5m"))  # pushes the others out
         await asyncio.sleep(0.2)
         memory._limit = 1 << 20
-        assert it.metrics.cache_lookups.labels("disk", "hit")._value.get() == 0
+        assert it.metrics.cache_lookups.labels("disk", "hit").value == 0
         assert await older(it) == 0
-        assert it.metrics.cache_lookups.labels("disk", "hit")._value.get() > 0
+        assert it.metrics.cache_lookups.labels("disk", "hit").value > 0
         memory._limit = 0
         await older(it, parse("5m"))
         memory._limit = 1 << 20

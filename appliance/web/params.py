@@ -53,9 +53,11 @@ class Params:
         text = self.values.get(name, "")
         if text == "":
             return None
-        if not _INTEGER.fullmatch(text) or not low <= int(text) <= high:
-            raise BadRequest(f"{name} must be {what}, was {text!r}", name)
-        return int(text)
+        if _INTEGER.fullmatch(text):
+            number = int(text)
+            if low <= number <= high:
+                return number
+        raise BadRequest(f"{name} must be {what}, was {text!r}", name)
 
     @overload
     def time_range(self, now: int) -> tuple[int | None, int]: ...

@@ -12,13 +12,13 @@ from hmac import compare_digest
 from typing import Any, Final
 
 import sanic
-from prometheus_client import Counter, Histogram
 from sanic.http.http1 import Http
 from sanic.response import BaseHTTPResponse
 
 from appliance.errors import Forbidden, Unauthorized
 from appliance.metrics import Metrics
 from appliance.settings import SCOPES, ApiKey, Scope, Settings
+from appliance.tally import Count, Times
 from appliance.web.parts import Parts
 from appliance.web.ready import Ready
 
@@ -114,9 +114,7 @@ def _record(request: sanic.Request, response: BaseHTTPResponse, parts: Parts) ->
 
 
 @lru_cache(1_024)
-def _counters(
-    metrics: Metrics, path: str | None, method: str, status: int
-) -> tuple[Counter, Histogram]:
+def _counters(metrics: Metrics, path: str | None, method: str, status: int) -> tuple[Count, Times]:
     """Return the counters of a route: finding them takes longer than counting."""
     route = "(none)" if path is None else f"/{path}"
     known = method if method in _METHODS else "(other)"
