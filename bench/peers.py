@@ -66,7 +66,7 @@ def run(folder: Path) -> None:
         _measure("ours, cold", port, paths, is_ours=True)
         for path in paths:
             _get(port, path)
-        time.sleep(1)  # what is read ahead
+        _settle(port)
         rates["ours"] = _measure("ours, warm", port, paths, is_ours=False)
         best = max(rate for kind, rate in rates.items() if kind != "ours")
         print(f"warm, ours answers {rates['ours'] / best:.1f} × the requests/s of the best of them")
@@ -104,6 +104,14 @@ def _page_back(port: int) -> None:
     asked = queries(port) - before
     print(f"scrolled back through a year: {pages:,} pages, {asked:,.0f} queries, ", end="")
     print(f"{asked / pages:.3f} for each")
+
+
+def _settle(port: int) -> None:
+    """Wait until nothing is read ahead any more."""
+    before = -1.0
+    while (asked := queries(port)) != before:
+        before = asked
+        time.sleep(1)
 
 
 def _paths(choose: random.Random, count: int) -> list[str]:

@@ -203,7 +203,7 @@ def test_the_size_of_a_chunk_is_what_it_takes() -> None:
         counts = [i << 20 for i in range(256)]
         columns: list[Sequence[float]] = [times, *([prices] * 8), *([counts] * 3)]
         chunk = Chunk(0, END, columns)
-        chunk.text(0, 0, 1)
+        chunk.written(0, 1)
         return chunk
 
     made()

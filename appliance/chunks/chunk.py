@@ -101,12 +101,12 @@ class Chunk:
                 self.cuts[c].append(len(self.texts[c]) + 1)
                 self.size += len(text) + 5
 
-    def text(self, column: int, first: int, end: int) -> bytes:
-        """Return the JSON text of a column's values in rows [first, end), which is not empty."""
+    def written(self, first: int, end: int) -> list[bytes]:
+        """Return the JSON text of each column's values in rows [first, end), which is not empty."""
         if not self.texts:
             self._write()
-        cuts = self.cuts[column]
-        return self.texts[column][cuts[first] : cuts[end] - 1]
+        pairs = zip(self.texts, self.cuts, strict=True)
+        return [text[cuts[first] : cuts[end] - 1] for text, cuts in pairs]
 
     def _write(self) -> None:
         for column in self.columns[:TEXTS]:

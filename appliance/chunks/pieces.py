@@ -101,10 +101,7 @@ class Pieces:
 
     def closed_texts(self) -> list[bytes]:
         """Return the same without the newest candle; where there is no other, they are empty."""
-        if len(self.rows) == 1:  # no need to put anything together
-            chunk, first, end = self.rows[0]
-            return [chunk.text(c, first, end) for c in range(TEXTS)]
-        return [
-            b",".join([chunk.text(c, first, end) for chunk, first, end in self.rows])
-            for c in range(TEXTS)
-        ]
+        found = [chunk.written(first, end) for chunk, first, end in self.rows]
+        if len(found) == 1:
+            return found[0]
+        return [b",".join(texts) for texts in zip(*found, strict=True)] or [b""] * TEXTS

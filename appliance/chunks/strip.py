@@ -23,7 +23,7 @@ from appliance.interval import Interval
 from appliance.model import Market
 
 _TAIL_ROWS: Final = 2 * ROWS
-_ANSWERS_MAX: Final = 64
+_ANSWERS_MAX: Final = 256
 """Answers of one strip that are remembered."""
 _OVERHEAD: Final = 1_500
 """Bytes of the objects of an answer."""
