@@ -27,9 +27,7 @@ from appliance.following.chains import configured
 from appliance.following.presets import Presets
 from appliance.following.source import Around, ChainSource
 from appliance.heads import Heads
-from appliance.hub import Hub, Limits
 from appliance.ingest import Ingest
-from appliance.live import Live
 from appliance.metrics import Metrics
 from appliance.pushed.book import Book
 from appliance.pushed.service import Pushed
@@ -40,6 +38,11 @@ from appliance.sources import DemoSource
 from appliance.status import PartState, Status
 from appliance.store.backup import SERVER, Backups
 from appliance.store.store import Store
+from appliance.streaming.hub import Hub
+from appliance.streaming.limits import Limits
+from appliance.streaming.live import Live
+from appliance.streaming.streams import Streams
+from appliance.streaming.tickers import Tickers
 from appliance.web import (
     admin,
     answers,
@@ -53,6 +56,7 @@ from appliance.web import (
     ops,
     quotes,
     security,
+    sse,
     stream,
     trades,
     udf,
@@ -61,6 +65,8 @@ from appliance.web import (
 )
 from appliance.web.parts import Parts
 from appliance.web.request import Request
+from appliance.web.socket import StreamProtocol
+from appliance.windows import Windows
 
 log = logging.getLogger(__name__)
 App = Sanic[Any, Any]
@@ -77,7 +83,7 @@ class Appliance:
     server: running.Running
     store: Store
     ingest: Ingest
-    live: Live
+    streams: Streams
     demo: DemoSource | None
     chains: tuple[ChainSource, ...]
     pushed: Pushed
@@ -99,8 +105,10 @@ def build(settings: Settings, address: str = "") -> Appliance:
     datafeed = Datafeed(
         *(store.reader, store.writer, store.catalogue, metrics), heads=heads, cache=cache
     )
-    hub = Hub(Limits(connections=settings.ws_max_connections))
+    hub = Hub(metrics, server.instance, Limits(connections=settings.ws_max_connections))
     live = Live(datafeed, hub, settings.close_grace_ms, heads=heads)
+    windows = Windows(datafeed, store.reader, time.time)
+    streams = Streams(store.catalogue, hub, live, Tickers(windows, store.catalogue, hub))
     status = Status(store, ingest, lambda: hub.connections)
     demo_source = None
     if settings.demo != "off":
@@ -118,8 +126,7 @@ def build(settings: Settings, address: str = "") -> Appliance:
         datafeed=datafeed,
         directory=Directory(store.reader, store.catalogue, time.time),
         ingest=ingest,
-        live=live,
-        hub=hub,
+        streams=streams,
         status=status,
         backups=Backups(settings, store),
         verifier=store.verifier,
@@ -127,7 +134,7 @@ def build(settings: Settings, address: str = "") -> Appliance:
         instance=server.instance,
         demo=demo_source,
     )
-    return Appliance(settings, server, store, ingest, live, demo_source, chains, pushed, parts)
+    return Appliance(settings, server, store, ingest, streams, demo_source, chains, pushed, parts)
 
 
 def create_app(appliance: Appliance) -> App:
@@ -137,15 +144,13 @@ def create_app(appliance: Appliance) -> App:
         ACCESS_LOG=False,
         GRACEFUL_SHUTDOWN_TIMEOUT=STOP_S,
         KEEP_ALIVE_TIMEOUT=75,
-        WEBSOCKET_MAX_SIZE=64 << 10,
-        WEBSOCKET_PING_INTERVAL=20,
-        WEBSOCKET_PING_TIMEOUT=40,  # 60 s of silence in all
+        WEBSOCKET_MAX_SIZE=stream.MESSAGE_MAX,
     )
     answers.install(app, appliance.parts)
     security.install(app, appliance.parts)
     for module in (udf, quotes, lightweight, charts):
         app.blueprint(module.blueprint(appliance.parts))
-    for module in (trades, admin, backups, verify, demo, ops, stream, dashboard):
+    for module in (trades, admin, backups, verify, demo, ops, stream, sse, dashboard):
         app.blueprint(module.blueprint(appliance.parts))
     app.blueprint(binance.blueprint(appliance.parts, appliance.store.reader))
     for pushing in (events, webhooks):
@@ -166,16 +171,16 @@ async def start(appliance: Appliance, stack: AsyncExitStack) -> None:
     appliance.ingest.open(appliance.store.writer)
     appliance.ingest.subscribe(appliance.parts.datafeed.on_commit)
     appliance.ingest.subscribe(appliance.parts.directory.on_commit)
-    appliance.ingest.subscribe(appliance.live.on_commit)
+    appliance.ingest.subscribe(appliance.streams.on_commit)
     appliance.parts.directory.start()
     stack.callback(appliance.parts.directory.close)
-    live = asyncio.create_task(appliance.live.run(), name="live")
-    stack.push_async_callback(_cancel, live)
+    streams = asyncio.create_task(appliance.streams.run(), name="streams")
+    stack.push_async_callback(_cancel, streams)
 
 
 def start_sources(appliance: Appliance, stack: AsyncExitStack) -> None:
     """Start what brings trades, once requests are accepted."""
-    appliance.parts.status.sources.append(_LiveState(appliance.live))
+    appliance.parts.status.sources.append(_StreamState(appliance.streams))
     _start_schedule(appliance, stack)
     _look_after(appliance, stack)
     for chain in appliance.chains:
@@ -228,11 +233,11 @@ async def _cancel(task: "asyncio.Task[None]") -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _LiveState:
-    live: Live
+class _StreamState:
+    streams: Streams
 
     def state(self) -> PartState:
-        return PartState("stream", *self.live.state())
+        return PartState("stream", *self.streams.state())
 
 
 def serve(settings: Settings, ending: Ending) -> None:
@@ -266,6 +271,7 @@ def _run(appliance: Appliance, listener: socket.socket, ending: Ending, begun: f
     _attach(app, appliance, begun, ending)
     app.run(
         sock=listener,
+        protocol=StreamProtocol,
         single_process=True,
         register_sys_signals=False,  # its own would be lost while it starts
         motd=False,

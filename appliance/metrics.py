@@ -70,13 +70,33 @@ class Metrics:
             "Chunks of candles that trades, retractions or repairs made untrue.",
             registry=r,
         )
-        self.sockets_open = Gauge("appliance_sockets_open_count", "Open WebSockets.", registry=r)
+        self.sockets_open = Gauge(
+            "appliance_sockets_open_count",
+            "Open connections of live streams: WebSockets and server-sent events.",
+            registry=r,
+        )
         self.socket_messages = Counter(
-            "appliance_socket_messages_total", "WebSocket messages sent.", registry=r
+            "appliance_socket_messages_total", "Messages sent on live streams.", registry=r
+        )
+        self.socket_writes = Counter(
+            "appliance_socket_writes_total",
+            "Writes that carried these messages; one may carry many.",
+            registry=r,
+        )
+        self.socket_conflated = Counter(
+            "appliance_socket_conflated_total",
+            "States of forming bars and tickers that a newer one replaced before they were sent.",
+            registry=r,
+        )
+        self.streams_resumed = Counter(
+            "appliance_streams_resumed_total",
+            "Streams that a client came back to: recovered, or with something missing.",
+            ["outcome"],
+            registry=r,
         )
         self.sockets_closed = Counter(
             "appliance_sockets_closed_total",
-            "WebSockets closed by the server, by close code.",
+            "Connections of live streams closed by the server, by close code.",
             ["code"],
             registry=r,
         )

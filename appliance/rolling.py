@@ -27,6 +27,25 @@ class Window:
     first_sequence: int | None = None
     last_sequence: int | None = None
 
+    @property
+    def change(self) -> float | None:
+        """Return how far the price went, 0 without a trade; None where no price is known."""
+        if self.close is None:
+            return None
+        return 0.0 if self.open is None else self.close - self.open
+
+    @property
+    def change_percent(self) -> float | None:
+        """Return the same in parts of a hundred of the first price."""
+        if self.change is None:
+            return None
+        return 100 * self.change / self.open if self.open else 0.0
+
+    @property
+    def average(self) -> float | None:
+        """Return the mean price by volume, None where nothing was traded."""
+        return self.quote_volume / self.volume if self.volume else None
+
     def closing_at(self, price: float) -> "Window":
         """Return this window with `price`, known from before it, as its close."""
         return replace(self, close=price)

@@ -10,7 +10,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file by make
 
-from bench import backfill, decode, history, insert, peers, post, search, summaries, warm
+from bench import backfill, decode, history, insert, peers, post, search, stream, summaries, warm
 
 BENCHMARKS: Final[dict[str, Callable[[Path], None]]] = {
     "insert": insert.run,
@@ -19,6 +19,7 @@ BENCHMARKS: Final[dict[str, Callable[[Path], None]]] = {
     "backfill": backfill.run,
     "decode": decode.run,
     "search": search.run,
+    "stream": stream.run,
     "summaries": summaries.run,
     "warm": warm.run,
     "peers": peers.run,

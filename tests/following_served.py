@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from appliance.app import Appliance, build, create_app, start, start_sources
 from appliance.settings import Settings
 from appliance.status import PartState
+from appliance.web.socket import StreamProtocol
 
 PATIENCE_S = 60.0
 
@@ -79,7 +80,9 @@ async def serving(settings: Settings) -> AsyncIterator[Served]:
         app = create_app(appliance)
         listener = socket.create_server(("127.0.0.1", 0))
         served.url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
-        server = await app.create_server(sock=listener, return_asyncio_server=True)
+        server = await app.create_server(
+            sock=listener, return_asyncio_server=True, protocol=StreamProtocol
+        )
         assert server is not None
         await server.startup()  # type: ignore[no-untyped-call]
         await server.before_start()  # type: ignore[no-untyped-call]

@@ -1,7 +1,9 @@
 """Candles in plain Python, and a store in memory that answers with them and commits in steps."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +12,8 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from appliance.datafeed import History, Snapshot
-from appliance.hub import Client, Hub
 from appliance.interval import Interval
-from appliance.live import Live
+from appliance.metrics import Metrics
 from appliance.model import (
     UNIT,
     Candles,
@@ -26,6 +27,11 @@ from appliance.model import (
     trade_table,
 )
 from appliance.store.catalogue import Catalogue
+from appliance.streaming.hub import Hub
+from appliance.streaming.live import Live
+from appliance.streaming.message import Event
+from appliance.streaming.streams import Streams
+from appliance.streaming.tickers import Tickers
 
 NOON = 1_750_000_000 // 86_400 * 86_400 + 43_200
 GOLD = Market(MarketId(1), MarketSpec("GOLD", quote="USD"))
@@ -172,16 +178,59 @@ def _last(every: Candles, count: int) -> Candles:
     return Candles(*(getattr(every, name)[-count:] for name in Candles.__slots__))
 
 
+class Wire:
+    """A sink that remembers what was written."""
+
+    def __init__(self) -> None:
+        self.heard_at = math.inf
+        self.is_writable = True
+        self.data = b""
+        self.writes = self.beats = 0
+        self.ends: list[tuple[int, str]] = []
+
+    def write(self, data: bytes) -> None:
+        assert data
+        self.data += data
+        self.writes += 1
+
+    def beat(self) -> None:
+        self.beats += 1
+
+    def end(self, code: int, reason: str) -> None:
+        self.ends.append((code, reason))
+
+    def taken(self) -> list[bytes]:
+        data, self.data = self.data, b""
+        return unframed(data)
+
+
+class Eager(Hub):
+    """Writes everything as it comes, so that no state is replaced by a newer one."""
+
+    def publish(self, name: str, events: Iterable[Event]) -> None:
+        super().publish(name, events)
+        self.flush()
+
+
+def streams_of(
+    past: Any, hub: Hub, clock: Callable[[], float] = time.time, grace_ms: int = 1_000
+) -> Streams:
+    """Return all streams over a past, in which nobody watches tickers."""
+    nobody_asks: Any = None
+    tickers = Tickers(nobody_asks, past.catalogue, hub, clock)
+    return Streams(past.catalogue, hub, Live(past, hub, grace_ms, clock), tickers)
+
+
 class World:
     """A live part over a fake store, one client, and a clock that is set by hand."""
 
     def __init__(self, grace_ms: int = 1_000) -> None:
         self.now = float(NOON)
         self.store = FakeStore()
-        self.hub = Hub()
-        self.live = Live(self.store, self.hub, grace_ms, lambda: self.now)
-        self.closes: list[tuple[int, str]] = []
-        self.client: Client = self.hub.connect(lambda *why: self.closes.append(why))
+        self.hub = Eager(Metrics(), monotonic=lambda: self.now)
+        self.live = streams_of(self.store, self.hub, lambda: self.now, grace_ms).live
+        self.wire = Wire()
+        self.client = self.hub.connect(self.wire)
         self.events: dict[str, list[Any]] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -236,12 +285,10 @@ class World:
         await self.settle()
 
     async def collect(self) -> None:
-        while self.client._queue:
-            batch = await self.client.take()
-            assert batch is not None
-            for text in unframed(batch.data):
-                event = msgspec.json.decode(text)
-                self.events.setdefault(_topic(event), []).append(event)
+        self.hub.flush()
+        for text in self.wire.taken():
+            event = msgspec.json.decode(text)
+            self.events.setdefault(_topic(event), []).append(event)
 
     def bars(self, topic: str) -> list[tuple[int, str, bool]]:
         """Return (second after NOON, close, closed) of the klines of a topic."""

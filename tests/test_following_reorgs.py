@@ -168,7 +168,7 @@ async def settled(served: Served, subscriber: Subscriber) -> None:
     while seen != subscriber.events:
         seen = subscriber.events
         await asyncio.sleep(1.0)
-    assert served.appliance.live.error is None
+    assert served.appliance.streams.live.error is None
 
 
 def assert_shown(expected: chain_oracle.Expected, subscriber: Subscriber) -> None:

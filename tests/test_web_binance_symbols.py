@@ -1,7 +1,6 @@
 """Symbols and assets that two markets would share."""
 
 from appliance.model import MarketSpec
-from appliance.web.binance_shapes import symbol_of
 from tests.binance_world import serving, store
 from tests.conftest import NOW, Opened
 from tests.oracle import T
@@ -13,8 +12,8 @@ def test_a_market_whose_plain_form_is_taken_keeps_its_full_symbol(opened: Opened
     """What is answered as a symbol is understood as the same one; and its asset differs too."""
     older = store(opened, MarketSpec("A-B", base="X", quote="USD"), [T(NOW * 10**6, 1.0, 1)])
     newer = store(opened, MarketSpec("A.B", base="X", quote="USD"), [T(NOW * 10**6, 2.0, 1)])
-    catalogue = opened.store.catalogue
-    assert ["AB", "A.B"] == [symbol_of(market, catalogue) for market in (older, newer)]
+    plain_name = opened.store.catalogue.plain_name
+    assert ["AB", "A.B"] == [plain_name(market) for market in (older, newer)]
     with serving(opened) as world:
         rows = world.ask(f"{API}/exchangeInfo").json["symbols"]
         prices = {row["symbol"]: row["price"] for row in world.ask(f"{API}/ticker/price").json}

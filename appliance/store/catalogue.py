@@ -166,6 +166,15 @@ class Catalogue:
             )
         return markets[0] if markets else None
 
+    def plain_name(self, market: Market) -> str:
+        """Return the plain symbol, or the full one where an older market has the same plain form.
+
+        So Binance-shaped answers and streams name a market, and no two alike.
+        """
+        plain_symbol = market.plain_symbol
+        holder = self._by_name.get(plain_symbol)
+        return plain_symbol if holder is None or holder.id == market.id else market.symbol
+
     def find(self, spec: MarketSpec) -> Market | None:
         """Return the stored market that `spec` means: by chain and contract, else by symbol."""
         if spec.contract:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from appliance.datafeed import TradeRow
-from appliance.events import number_text
 from appliance.files.symbol import DEFAULT_QUOTE
 from appliance.interval import Interval
 from appliance.model import DECIMALS, VOLUME_LIMIT, Candles, Market
 from appliance.rolling import Window
 from appliance.store.catalogue import Catalogue
+from appliance.streaming.events import number_text
 from appliance.summaries import Summary
 from appliance.web.udf import decimals_shown
 
@@ -45,12 +45,6 @@ _FIXED: Final[Row] = {
 }
 
 
-def symbol_of(market: Market, catalogue: Catalogue) -> str:
-    """Return the plain symbol, or the full one where an older market has the same plain form."""
-    plain = market.plain_symbol
-    return plain if catalogue.resolve(plain).id == market.id else market.symbol
-
-
 async def made(
     make: Callable[[Sequence[Market]], list[Row]], markets: Sequence[Market]
 ) -> list[Row]:
@@ -74,7 +68,7 @@ def symbol_rows(
         )
         rows.append(
             {
-                "symbol": symbol_of(market, catalogue),
+                "symbol": catalogue.plain_name(market),
                 "status": "TRADING" if market.status == "active" else "BREAK",
                 "baseAsset": base,
                 "quoteAsset": quote,
@@ -155,14 +149,6 @@ def aggregate_rows(trades: Iterable[TradeRow]) -> list[Row]:
     ]
 
 
-def day_of(summary: Summary) -> Window:
-    """Return the last 24 hours in the terms of any other window."""
-    return Window(
-        *(summary.open, summary.high, summary.low, summary.price),
-        *(summary.volume, summary.quote_volume, summary.trades),
-    )
-
-
 def ticker_row(symbol: str, window: Window, span_ms: tuple[int, int], full: bool) -> Row:
     """Return the statistics of a window; without a trade in it, its close is the last price."""
     texts = {
@@ -173,33 +159,20 @@ def ticker_row(symbol: str, window: Window, span_ms: tuple[int, int], full: bool
         "volume": window.volume,
         "quoteVolume": window.quote_volume,
     }
+    changes = {
+        "priceChange": window.change,
+        "priceChangePercent": window.change_percent,
+        "weightedAvgPrice": None if window.close is None else window.average,
+    }
     nothing = {"firstId": -1, "lastId": -1} if window.trades == 0 else {}
     ids = {"firstId": window.first_sequence, "lastId": window.last_sequence} | nothing
     numbers = {"openTime": span_ms[0], "closeTime": span_ms[1], **ids, "count": window.trades}
     return {
         "symbol": symbol,
-        **_texts(_changes(window) if full else {}),
+        **_texts(changes if full else {}),
         **_texts(texts),
         **{name: number for name, number in numbers.items() if number is not None},
     }
-
-
-def _changes(window: Window) -> dict[str, float | None]:
-    """Return what of a ticker follows from its other numbers."""
-    first, last = window.open, window.close
-    if last is None:
-        return {}
-    change = 0.0 if first is None else last - first
-    return {
-        "priceChange": change,
-        "priceChangePercent": 100 * change / first if first else 0.0,
-        "weightedAvgPrice": average(window),
-    }
-
-
-def average(window: Window) -> float | None:
-    """Return the mean price by volume, None where nothing was traded."""
-    return window.quote_volume / window.volume if window.volume else None
 
 
 def _texts(values: Mapping[str, float | None]) -> dict[str, str]:

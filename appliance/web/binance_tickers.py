@@ -7,23 +7,20 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
-from appliance import rolling
-from appliance.events import number_text
 from appliance.model import Market
-from appliance.rolling import Window, window_start
+from appliance.rolling import Window
 from appliance.store.reader import Reader
+from appliance.streaming.events import number_text
 from appliance.web.binance_errors import BAD_TICKER_TYPE, Refused, bad_value, missing
 from appliance.web.binance_query import LISTED_MAX, Query
 from appliance.web.binance_shapes import (
     EMPTY_BOOK,
     Row,
-    average,
-    day_of,
     made,
-    symbol_of,
     ticker_row,
 )
 from appliance.web.parts import Parts
+from appliance.windows import Windows
 
 WINDOW_SYMBOLS_MAX: Final = 100
 AVERAGE_MINUTES: Final = 5
@@ -41,8 +38,7 @@ class Tickers:
         """Answer from the parts of the appliance; windows are read from the store."""
         self._catalogue = parts.catalogue
         self._datafeed = parts.datafeed
-        self._reader = reader
-        self._clock = clock
+        self._windows = Windows(parts.datafeed, reader, clock)
 
     def routes(self) -> dict[str, Callable[[Query], Awaitable[object]]]:
         """Return who answers which path."""
@@ -56,9 +52,8 @@ class Tickers:
 
     async def _day(self, query: Query) -> object:
         full, markets = _is_full(query), query.markets_or_all(LISTED_MAX)
-        summaries = await self._datafeed.summaries(markets)
-        days = {market_id: day_of(summary) for market_id, summary in summaries.items()}
-        rows = await self._rows(_priced(query, markets, summaries), days, DAY_MINUTES, full)
+        days = await self._windows.day(markets)
+        rows = await self._rows(_priced(query, markets, days), days, DAY_MINUTES, full)
         return _one_or_all(query, [row | EMPTY_BOOK for row in rows] if full else rows)
 
     async def _window(self, query: Query) -> object:
@@ -66,29 +61,18 @@ class Tickers:
         markets = query.markets(WINDOW_SYMBOLS_MAX)
         if markets is None:
             raise missing("symbol")
-        found = await self._windows(markets, minutes)
+        found = await self._windows.rolling(markets, minutes)
         return _one_or_all(query, await self._rows(markets, found, minutes, full))
-
-    async def _windows(self, markets: Sequence[Market], minutes: int) -> dict[int, Window]:
-        """Return the windows of the markets; one without a price has the last one as its close."""
-        found = await rolling.read(self._reader, markets, minutes, int(self._clock()))
-        silent = [m for m in markets if m.id not in found or found[m.id].close is None]
-        last = await self._datafeed.summaries(silent) if silent else {}
-        return found | {
-            market_id: found.get(market_id, Window()).closing_at(summary.price)
-            for market_id, summary in last.items()
-        }
 
     async def _rows(
         self, markets: Sequence[Market], found: dict[int, Window], minutes: int, full: bool
     ) -> list[Row]:
-        now = self._clock()
-        span_ms = window_start(int(now), minutes) * 1000, int(now * 1000)
+        span_ms = self._windows.span_ms(minutes)
 
         def rows(some: Sequence[Market]) -> list[Row]:
             windows = ((market, found.get(market.id, Window())) for market in some)
             return [
-                ticker_row(symbol_of(market, self._catalogue), window, span_ms, full)
+                ticker_row(self._catalogue.plain_name(market), window, span_ms, full)
                 for market, window in windows
             ]
 
@@ -102,7 +86,7 @@ class Tickers:
             for market_id, summary in summaries.items()
         }
         rows = [
-            {"symbol": symbol_of(market, self._catalogue), **prices.get(market.id, {})}
+            {"symbol": self._catalogue.plain_name(market), **prices.get(market.id, {})}
             for market in _priced(query, markets, summaries)
         ]
         return _one_or_all(query, rows)
@@ -110,14 +94,14 @@ class Tickers:
     async def _book(self, query: Query) -> object:
         markets = query.markets_or_all(LISTED_MAX)
         return _one_or_all(
-            query, [{"symbol": symbol_of(m, self._catalogue), **EMPTY_BOOK} for m in markets]
+            query, [{"symbol": self._catalogue.plain_name(m), **EMPTY_BOOK} for m in markets]
         )
 
     async def _average(self, query: Query) -> object:
         """Answer the mean price of the last minutes, or the last price if nothing was traded."""
         market = query.market()
-        found = (await self._windows([market], AVERAGE_MINUTES)).get(market.id, Window())
-        price = average(found) or found.close
+        found = (await self._windows.rolling([market], AVERAGE_MINUTES)).get(market.id, Window())
+        price = found.average or found.close
         last = await self._datafeed.trades(market, 1)
         body: Row = {"mins": AVERAGE_MINUTES}
         if price is not None:

@@ -9,14 +9,13 @@ from appliance.settings import Settings
 if TYPE_CHECKING:
     from appliance.datafeed import Datafeed
     from appliance.directory import Directory
-    from appliance.hub import Hub
     from appliance.ingest import Ingest
-    from appliance.live import Live
     from appliance.sources import DemoSource
     from appliance.status import Status
     from appliance.store.backup import Backups
     from appliance.store.catalogue import Catalogue
     from appliance.store.verify import Verifier
+    from appliance.streaming.streams import Streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,7 @@ class Parts:
     datafeed: "Datafeed"
     directory: "Directory"
     ingest: "Ingest"
-    live: "Live"
-    hub: "Hub"
+    streams: "Streams"
     status: "Status"
     backups: "Backups"
     verifier: "Verifier"

@@ -58,12 +58,13 @@ class Series:
 
     __slots__ = (
         *("applied", "bars", "by_chain", "dirty", "failures", "interval", "market", "name"),
-        *("newest", "pending", "revise", "wait_ticks"),
+        *("newest", "pending", "revise", "symbol", "wait_ticks"),
     )
 
-    def __init__(self, name: str, market: Market, interval: Interval) -> None:
-        """Know nothing yet."""
+    def __init__(self, name: str, symbol: str, market: Market, interval: Interval) -> None:
+        """Know nothing yet; `symbol` is how events spell the market."""
         self.name = name
+        self.symbol = symbol
         self.market = market
         self.interval = interval
         self.by_chain = closes_by_chain(market)

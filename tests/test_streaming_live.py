@@ -8,10 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appliance import events, interval
+from appliance import interval
 from appliance.model import UNIT, Market
+from appliance.streaming import events
 from tests.live_oracle import FAKE, GOLD, NOON, WETH, Pen, World, candles, deal
 
+LOG = "appliance.streaming.live"
 INTERVALS = ("1s", "7s", "1m", "7m", "1h", "1d", "1w", "1M")
 
 
@@ -218,10 +220,10 @@ async def test_a_failing_store_is_shown_and_asked_again(caplog: pytest.LogCaptur
         world.stored(deal(1, 10.0), deal(2, 11.0))
         await world.watch("gold@kline_1m")
         world.store.failures = 2
-        with caplog.at_level(logging.CRITICAL, "appliance.live"):
+        with caplog.at_level(logging.CRITICAL, LOG):
             await world.add(deal(1.5, 99.0))
         assert world.live.state() == ("failing", "reading gold@kline_1m failed: the store is away")
-        assert world.live.latest("gold@kline_1m") is not None
+        assert world.live.newest("gold@kline_1m")
         for _ in range(4):
             await world.at(3)
         assert world.live.state() == ("live", None)
@@ -234,7 +236,10 @@ async def test_a_commit_that_cannot_be_applied_never_reaches_ingest(
     async with World() as world:
         world.stored(deal(1, 10.0))
         await world.watch("gold@kline_1m")
-        with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL, "appliance.live"):
+        with (
+            monkeypatch.context() as patch,
+            caplog.at_level(logging.CRITICAL, LOG),
+        ):
             patch.setattr("appliance.forming.split", _broken)
             world.store.commit(deal(2, 11.0))
             world.tell()
@@ -250,7 +255,10 @@ async def test_a_dead_task_is_shown(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
     world.live._publish = _broken  # type: ignore[assignment]
     world.live._series["x"] = type("S", (), {"dirty": False, "failures": 0})()
-    with caplog.at_level(logging.CRITICAL, "appliance.live"), pytest.raises(ExceptionGroup):
+    with (
+        caplog.at_level(logging.CRITICAL, LOG),
+        pytest.raises(ExceptionGroup),
+    ):
         await asyncio.wait_for(world.live.run(), 5)
     assert world.live.state()[0] == "failing"
 
@@ -259,6 +267,9 @@ async def test_nothing_is_followed_once_the_last_subscriber_left() -> None:
     async with World() as world:
         await world.watch("gold@kline_1m", "gold@trade")
         world.hub.disconnect(world.client)
+        assert world.live._series  # who lost the connection may come back
+        world.now += world.hub.limits.linger_s + 1
+        world.hub.check()
         assert not world.live._series
         assert not world.live._trades
         await world.add(deal(1, 10.0))
@@ -270,13 +281,13 @@ async def test_commits_that_wait_too_long_are_forgotten_but_not_their_bars() -> 
         world.stored(deal(1, 10.0), deal(2, 11.0))
         await world.watch("gold@kline_1m")
         world.store.failures = 1
-        logging.getLogger("appliance.live").setLevel(logging.CRITICAL)
+        logging.getLogger(LOG).setLevel(logging.CRITICAL)
         await world.add(deal(1.5, 10.5))
         for second in range(100):
             world.store.commit(deal(3 + 2 * second, 20.0 + second))
         world.tell()
         await world.at(4)
-        logging.getLogger("appliance.live").setLevel(logging.NOTSET)
+        logging.getLogger(LOG).setLevel(logging.NOTSET)
         shown = {second: close for second, close, _ in world.bars("gold@kline_1m")}
         assert shown == {0: "48", 60: "78", 120: "108", 180: "119"}
 
@@ -365,7 +376,7 @@ def test_what_was_published_last_is_what_the_store_holds(
     history: tuple[Market, list[Any]], before: int
 ) -> None:
     market, steps = history
-    logging.getLogger("appliance.live").setLevel(logging.CRITICAL)
+    logging.getLogger(LOG).setLevel(logging.CRITICAL)
     world = asyncio.run(_play(market, steps, before))
     if len(steps) <= before:
         return

@@ -11,11 +11,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance import interval
-from appliance.hub import Hub
-from appliance.live import Live
+from appliance.metrics import Metrics
 from appliance.model import Market, MarketSpec, Reason, Revision
+from appliance.streaming.message import Form
 from tests.conftest import Opened
-from tests.live_oracle import FAKE, GOLD, NOON, WETH, Deal, Pen, World, candles, deal, unframed
+from tests.live_oracle import (
+    FAKE,
+    GOLD,
+    NOON,
+    WETH,
+    Deal,
+    Eager,
+    Pen,
+    Wire,
+    World,
+    candles,
+    deal,
+    streams_of,
+)
 from tests.oracle import T, table
 
 BLOCK = 1 << 20
@@ -33,7 +46,7 @@ def kinds(world: World, topic: str) -> list[str]:
 
 
 def hello(world: World) -> World:
-    world.client.extended = True
+    world.client.form = Form.EXTENDED
     return world
 
 
@@ -61,11 +74,10 @@ async def test_the_newest_bars_vanish_and_the_one_before_is_the_last_again() -> 
         [event] = [e for e in world.events[TOPIC] if e["e"] == "reset"]
         start = (NOON + 60) * 1000
         expected = {"e": "reset", "E": NOON * 1000, "s": "GOLD", "i": "1m", "from": start}
-        assert event == expected | {"to": start + 120_000, "reason": "reorg"}
+        assert event == expected | {"to": start + 120_000, "reason": "reorg", "u": 2}
         assert world.bars(TOPIC) == [(0, "10", False)]
-        latest = world.live.latest(TOPIC)
-        assert latest is not None
-        assert b'"c":"10"' in latest
+        (newest,) = world.live.newest(TOPIC)
+        assert b'"c":"10"' in newest.payload
         await world.at(500)
         assert world.bars(TOPIC)[1:] == [(0, "10", True)]
 
@@ -89,7 +101,7 @@ async def test_a_market_that_loses_everything_has_no_bar() -> None:
         await hello(world).watch(TOPIC)
         await gone(world, GOLD, at(0))
         assert (resets(world, TOPIC), world.bars(TOPIC)) == ([(0, 120, "reorg")], [])
-        assert world.live.latest(TOPIC) is None
+        assert world.live.newest(TOPIC) == []
         await world.add(deal(62, 5.0))
         assert world.bars(TOPIC) == [(60, "5", False)]
 
@@ -301,7 +313,7 @@ async def test_a_revision_that_is_told_while_another_is_read_is_read_too() -> No
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Let live fail without a word: the failures are meant."""
-    log = logging.getLogger("appliance.live")
+    log = logging.getLogger("appliance.streaming.live")
     log.setLevel(logging.CRITICAL)
     try:
         yield
@@ -430,22 +442,22 @@ def test_who_reads_again_what_resets_name_holds_what_the_store_holds(
 async def test_a_reorg_in_the_store_reaches_a_reader(opened: Opened) -> None:
     """Commit, candles, retraction and stream by the real parts."""
     pool = MarketSpec("POOL", exchange="DEMO", chain_id=7, contract="0x" + "ab" * 20, order="chain")
-    ingest, hub = opened.ingest(), Hub()
+    ingest, hub = opened.ingest(), Eager(Metrics())
     opened.store.writer._commits._publish = ingest.publish
-    live = Live(opened.datafeed(), hub, clock=lambda: NOON)
-    ingest.subscribe(live.on_commit)
+    streams = streams_of(opened.datafeed(), hub, lambda: NOON)
+    ingest.subscribe(streams.on_commit)
     trades = [T((NOON - 100 + b) * 10**6, 10.0 + b, 10**18, block=b) for b in range(1, 100)]
     await ingest.submit(table(trades), [pool], "test")
-    client = hub.connect(lambda *_: None)
-    client.extended = True
-    task = asyncio.create_task(live.run())
+    wire = Wire()
+    client = hub.connect(wire, Form.EXTENDED)
+    task = asyncio.create_task(streams.run())
     try:
         hub.subscribe(client, "pool@kline_1s")
-        assert b'"c":"109"' in (await _taken(client))[0]
+        assert b'"c":"109"' in (await _taken(wire))[0]
         await ingest.retract(7, 97)
-        told = await _taken(client)
+        told = await _taken(wire)
         while len(told) < 2:
-            told += await _taken(client)
+            told += await _taken(wire)
         assert b'"reason":"reorg"' in told[0]
         assert b'"c":"106"' in told[1]
         assert len(told) == 2
@@ -454,9 +466,12 @@ async def test_a_reorg_in_the_store_reaches_a_reader(opened: Opened) -> None:
         await asyncio.wait([task])
 
 
-async def _taken(client: Any) -> list[bytes]:
-    batch = await asyncio.wait_for(client.take(), 10)
-    return unframed(batch.data)
+async def _taken(wire: Wire) -> list[bytes]:
+    for _ in range(1_000):
+        if wire.data:
+            break
+        await asyncio.sleep(0.01)
+    return wire.taken()
 
 
 @pytest.mark.parametrize("bulk", [False, True])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from appliance import interval
 from appliance.model import Market
-from appliance.series import PROVISIONAL_MAX
+from appliance.streaming.series import PROVISIONAL_MAX
 from tests.live_oracle import FAKE, GOLD, NOON, WETH, Deal, World, candles, deal
 
 TOPIC = "wethusdc@kline_1m"
@@ -54,9 +54,8 @@ async def test_a_forming_bar_that_becomes_final_waits_for_its_next_trade() -> No
         world.live.processed(1, NOON + 2, 1)
         await world.at(2)
         assert [] == told(world)
-        newest = world.live.latest(TOPIC)
-        assert newest is not None
-        assert "final" not in msgspec.json.decode(newest)["k"]
+        (newest,) = world.live.newest(TOPIC)
+        assert "final" not in msgspec.json.decode(newest.payload)["k"]
 
 
 async def test_bars_that_readers_may_hold_are_told_too_though_nobody_watched_them_close() -> None:

@@ -16,14 +16,16 @@ from typing import Final
 
 import pyarrow as pa
 
-from appliance import events, forming
-from appliance.events import Stream
-from appliance.forming import Bar
+from appliance import forming
+from appliance.forming import Bar, Rows
 from appliance.heads import Heads
-from appliance.hub import Hub
 from appliance.model import Candles, Commit
 from appliance.past import Past, Snapshot
-from appliance.series import (
+from appliance.streaming import events
+from appliance.streaming.hub import Hub
+from appliance.streaming.message import Event
+from appliance.streaming.names import Stream
+from appliance.streaming.series import (
     PROVISIONAL_MAX,
     REVISED_MAX,
     Entry,
@@ -59,7 +61,7 @@ class Live:
         clock: Callable[[], float] = time.time,
         heads: Heads | None = None,
     ) -> None:
-        """Ask `hub` to tell which topics are watched; nothing is published before `run`.
+        """Publish what is watched to `hub`; no bars are read before `run`.
 
         `heads` is shared with whoever must know how far chains are, and kept by live.
         """
@@ -76,7 +78,6 @@ class Live:
         self._running = False
         self._stopped_by: str | None = None
         self._read_error: str | None = None
-        hub.on_watch(self.watch, self.unwatch)
 
     def state(self) -> tuple[str, str | None]:
         """Return live, failing or stopped, and why it is not well."""
@@ -93,19 +94,21 @@ class Live:
 
     # What is watched
 
-    def watch(self, topic: str) -> None:
-        """Begin to follow a topic; its forming bar is published once it was read."""
-        stream = events.parse_stream(topic, self._datafeed.catalogue)
-        if stream.kind == "trade":
+    def watch(self, stream: Stream) -> None:
+        """Begin to follow trades or bars; what forms is published once it was read."""
+        if stream.market is None:
+            return
+        if stream.interval is None:
             self._trades[stream.market.id] = stream
-        elif stream.interval is not None:
-            series = self._series[topic] = Series(topic, stream.market, stream.interval)
-            self._by_market.setdefault(stream.market.id, {})[topic] = series
+        else:
+            series = Series(stream.name, stream.symbol, stream.market, stream.interval)
+            self._series[stream.name] = series
+            self._by_market.setdefault(stream.market.id, {})[stream.name] = series
             self._read(series)
         self._wanted_ids = None
 
     def unwatch(self, topic: str) -> None:
-        """Forget a topic that nobody watches any more."""
+        """Forget a stream that nobody watches any more."""
         series = self._series.pop(topic, None)
         if series is not None:
             of_market = self._by_market[series.market.id]
@@ -116,10 +119,20 @@ class Live:
             self._trades = {i: s for i, s in self._trades.items() if s.name != topic}
         self._wanted_ids = None
 
-    def latest(self, topic: str) -> bytes | None:
-        """Return the newest bar of a topic as an event, None while there is none."""
+    def newest(self, topic: str) -> list[Event]:
+        """Return the newest bar of a topic, none before it was read."""
         series = self._series.get(topic)
-        return self._event(series, series.newest) if series and series.newest else None
+        return [self._event(series, series.newest)] if series and series.newest else []
+
+    def open_bars(self, topic: str) -> list[Event]:
+        """Return the bars of a topic that are not closed, and the newest, in order."""
+        series = self._series.get(topic)
+        bars = sorted(series.bars.items()) if series else []
+        return [
+            self._event(series, bar)
+            for _, bar in bars
+            if series and (not bar.closed or bar is series.newest)
+        ]
 
     # What happens
 
@@ -131,6 +144,8 @@ class Live:
             log.exception("commit %d: all watched bars are read again", commit.number)
             for series in self._series.values():
                 self._feed(series, Entry(commit.number, None, tuple(series.bars)))
+            for stream in self._trades.values():
+                self._hub.skip(stream.name)
 
     def _follow(self, commit: Commit) -> None:
         self._heads.follow(commit)
@@ -152,8 +167,15 @@ class Live:
                     self._feed(series, Entry(commit.number, rows))
             stream = self._trades.get(rows.market_id)
             if stream is not None:
-                payloads = events.trades(stream.market, rows, self._now_ms(), TRADES_MAX)
-                self._hub.publish(stream.name, payloads)
+                self._announce(stream, rows, commit.bulk)
+
+    def _announce(self, stream: Stream, rows: Rows, bulk: bool) -> None:
+        """Publish trades; those of history, or more than are worth reading, only count."""
+        told = events.trades(stream.symbol, rows, self._now_ms())
+        kept = [] if bulk else told[-TRADES_MAX:]
+        if len(kept) < len(told):
+            self._hub.skip(stream.name, len(told) - len(kept))
+        self._hub.publish(stream.name, kept)
 
     def processed(
         self,
@@ -229,11 +251,11 @@ class Live:
         return True
 
     def _tell(self, series: Series, resets: Iterable[Reset]) -> None:
-        payloads = [
-            events.reset(series.market, series.interval, r.first, r.last, r.reason, self._now_ms())
+        told = [
+            events.reset(series.symbol, series.interval, r.first, r.last, r.reason, self._now_ms())
             for r in resets
         ]
-        self._hub.publish(series.name, payloads, extended=True)
+        self._hub.publish(series.name, told)
 
     def _publish(self, series: Series, starts: set[int]) -> None:
         """Publish bars in order, those now closed or final, too; forget those that are both."""
@@ -266,8 +288,8 @@ class Live:
         end = series.interval.shift(bar.start, 1)
         return self._heads.is_final(series.market, bar.last_sequence, end)
 
-    def _event(self, series: Series, bar: Bar) -> bytes:
-        return events.kline(series.market, series.interval, bar, self._now_ms())
+    def _event(self, series: Series, bar: Bar) -> Event:
+        return events.kline(series.symbol, series.interval, bar, self._now_ms())
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)

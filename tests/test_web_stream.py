@@ -1,140 +1,34 @@
 """The WebSocket routes, by a real client over a real socket."""
 
 import asyncio
-import contextlib
-import itertools
-import logging
 import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 import pytest
-from sanic import Sanic
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
 from appliance import __version__
-from appliance.hub import Hub, Limits
-from appliance.live import Live
-from appliance.metrics import Metrics
-from appliance.settings import Settings
-from appliance.web import answers, security, stream
-from appliance.web.parts import Parts
-from tests.live_oracle import GOLD, NOON, Deal, FakeStore, deal
-
-_names = itertools.count()
-
-
-@dataclass
-class Served:
-    """A running server and what lies below its routes."""
-
-    url: str
-    port: int
-    hub: Hub
-    live: Live
-    store: FakeStore
-    metrics: Metrics
-
-    def open(self, path: str = "/ws", **options: Any) -> Any:
-        return connect(f"{self.url}{path}", compression=None, **options)
-
-    def add(self, *deals: Deal) -> None:
-        if deals:
-            self.store.commit(*deals)
-        while self.store.queue:
-            self.live.on_commit(self.store.queue.pop(0))
-
-    def sample(self, name: str, **labels: str) -> float | None:
-        return self.metrics.registry.get_sample_value(f"appliance_{name}", labels)
-
-
-@asynccontextmanager
-async def serving(limits: Limits | None = None) -> AsyncIterator[Served]:
-    store, hub, metrics = FakeStore(), Hub(limits), Metrics()
-    live = Live(store, hub, clock=lambda: NOON + 30)
-    nothing: Any = None
-    parts = Parts(
-        settings=Settings(),
-        metrics=metrics,
-        catalogue=store.catalogue,
-        datafeed=nothing,
-        directory=nothing,
-        ingest=nothing,
-        live=live,
-        hub=hub,
-        status=nothing,
-        backups=nothing,
-        verifier=nothing,
-        admin_token="",
-        instance="run-1",
-    )
-    Sanic.test_mode = True
-    app: Sanic[Any, Any] = Sanic(f"stream-{next(_names)}", configure_logging=False)
-    app.config.update(MOTD=False, ACCESS_LOG=False, WEBSOCKET_MAX_SIZE=stream.MESSAGE_MAX)
-    answers.install(app, parts)
-    security.install(app, parts)
-    app.blueprint(stream.blueprint(parts))
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = await app.create_server(sock=listener, return_asyncio_server=True)
-    assert server is not None
-    await server.startup()  # type: ignore[no-untyped-call]
-    await server.before_start()  # type: ignore[no-untyped-call]
-    await server.after_start()  # type: ignore[no-untyped-call]
-    task = asyncio.create_task(live.run())
-    port = listener.getsockname()[1]
-    try:
-        yield Served(f"ws://127.0.0.1:{port}", port, hub, live, store, metrics)
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        await server.before_stop()  # type: ignore[no-untyped-call]
-        server.close()  # type: ignore[no-untyped-call]
-        await server.wait_closed()  # type: ignore[no-untyped-call]
-        await server.after_stop()  # type: ignore[no-untyped-call]
+from appliance.streaming.limits import Limits
+from tests.live_oracle import GOLD, NOON, deal
+from tests.stream_served import (
+    Served,
+    ask,
+    closed_with,
+    deaf,
+    received,
+    reset,
+    serving,
+    serving_quietly,
+    until,
+)
 
 
 @pytest.fixture
 async def served(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Served]:
-    """Serve, and find nothing in the log afterwards: neither ours nor Sanic's nor asyncio's."""
-    loud = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: loud.append(context))
-    async with serving() as it:
+    async with serving_quietly(caplog) as it:
         yield it
-    assert loud == []
-    records = caplog.get_records("call") + caplog.records
-    assert [r for r in records if r.exc_info or r.levelno >= logging.ERROR] == []
-
-
-async def received(client: ClientConnection) -> Any:
-    return msgspec.json.decode(await asyncio.wait_for(client.recv(), 5))
-
-
-async def ask(client: ClientConnection, method: str, params: Any = None, number: Any = 1) -> Any:
-    await client.send(
-        msgspec.json.encode({"method": method, "params": params, "id": number}).decode()
-    )
-    return await received(client)
-
-
-async def closed_with(client: ClientConnection) -> tuple[int, str]:
-    with contextlib.suppress(ConnectionClosed):
-        while True:
-            await asyncio.wait_for(client.recv(), 5)
-    assert client.close_code is not None
-    return client.close_code, client.close_reason or ""
-
-
-async def until(condition: Any) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came true")
 
 
 async def test_subscribe_answers_and_sends_the_forming_bar_at_once(served: Served) -> None:
@@ -249,7 +143,8 @@ async def test_depth_is_accepted_and_silent(served: Served) -> None:
         ('{"method":"SUBSCRIBE","params":["gold"],"id":1}', 2, "stream must be"),
         ('{"method":"SUBSCRIBE","params":"gold@trade","id":1}', 2, "params must be"),
         ('{"method":"SUBSCRIBE","params":[1],"id":1}', 2, "params must be"),
-        ('{"method":"RESUME","id":0}', 2, "method must be one of"),
+        ('{"method":"RESUME","id":0}', 2, "RESUME must come after"),
+        ('{"method":"PUBLISH","id":0}', 2, "method must be one of"),
         ('{"method":["x"],"id":0}', 2, "method must be one of"),
         ('{"id":{}}', 2, "id must be"),
         ('{"id":true}', 2, "id must be"),
@@ -301,11 +196,11 @@ async def test_fragments_are_joined_and_bad_utf8_is_closed_1007(served: Served) 
 
 async def test_intervals_of_one_market_are_capped(served: Served) -> None:
     async with served.open() as client:
-        names = [f"gold@kline_{n}m" for n in range(1, stream.INTERVALS_MAX + 2)]
+        names = [f"gold@kline_{n}m" for n in range(1, served.hub.limits.intervals + 2)]
         answer = await ask(client, "SUBSCRIBE", names)
         assert "at most 32 different intervals" in answer["error"]["msg"]
         listed = await ask(client, "LIST_SUBSCRIPTIONS")
-        assert len(listed["result"]) == stream.INTERVALS_MAX
+        assert len(listed["result"]) == served.hub.limits.intervals
 
 
 async def test_too_many_connections_or_subscriptions_are_closed_4029() -> None:
@@ -324,32 +219,20 @@ async def test_a_client_that_never_reads_is_closed_4008_and_others_get_everythin
     served: Served,
 ) -> None:
     async with served.open("/ws/gold@trade") as reader:
-        deaf = await _deaf(served.port, "/ws/gold@trade")
+        silent = await deaf(served.port, "/ws/gold@trade")
         await until(lambda: served.hub.connections == 2)
         count = 0
         while served.hub.connections == 2:
-            served.hub.publish("gold@trade", [b'"%s"' % (b"x" * 50_000)])
+            served.publish("gold@trade", b'"%s"' % (b"x" * 50_000))
             count += 1
             assert len(await received(reader)) == 50_000
             assert count < 2_000
         assert served.sample("sockets_closed_total", code="4008") in (None, 1.0)
-        served.hub.publish("gold@trade", [b'"after"'])
+        served.publish("gold@trade", b'"after"')
         assert await received(reader) == "after"
-        data = await asyncio.to_thread(_rest, deaf)
+        data = await asyncio.to_thread(_rest, silent)
         assert data.endswith(b"\x88\x06" + struct.pack("!H", 4008) + b"slow")
     await until(lambda: served.sample("sockets_closed_total", code="4008") == 1)
-
-
-async def _deaf(port: int, path: str) -> socket.socket:
-    """Open a WebSocket by hand, so that nothing reads it."""
-    plain = socket.socket()
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    head += "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    await asyncio.to_thread(plain.connect, ("127.0.0.1", port))
-    plain.sendall(head.encode())
-    assert b" 101 " in await asyncio.to_thread(plain.recv, 4_096)
-    return plain
 
 
 def _rest(plain: socket.socket) -> bytes:
@@ -363,12 +246,13 @@ def _rest(plain: socket.socket) -> bytes:
 
 async def test_abrupt_ends_leave_nothing_behind(served: Served) -> None:
     for linger in (True, False):
-        plain = await _deaf(served.port, "/ws/gold@trade")
+        plain = await deaf(served.port, "/ws/gold@trade")
         await until(lambda: served.hub.connections == 1)
-        if linger:  # a reset instead of a polite end
-            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        plain.close()
-        served.hub.publish("gold@trade", [b"1"] * 50)
+        if linger:
+            reset(plain)
+        else:
+            plain.close()
+        served.publish("gold@trade", *[b"1"] * 50)
         await until(lambda: served.hub.connections == 0)
     assert served.sample("sockets_open_count") == 0
     assert served.hub.topics == 0
@@ -377,7 +261,7 @@ async def test_abrupt_ends_leave_nothing_behind(served: Served) -> None:
 async def test_a_client_that_closes_while_events_flow(served: Served) -> None:
     async def flow() -> None:
         while True:
-            served.hub.publish("gold@trade", [b'"x"'] * 20)
+            served.publish("gold@trade", *[b'"x"'] * 20)
             await asyncio.sleep(0)
 
     task = asyncio.create_task(flow())

@@ -1,0 +1,1 @@
+"""Live events for those who watch: what happens, told in order, each of them once."""
