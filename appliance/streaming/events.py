@@ -11,6 +11,7 @@ from appliance.interval import Interval
 from appliance.model import Reason
 from appliance.rolling import Window
 from appliance.streaming.message import Event
+from appliance.streaming.names import DAY
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -143,7 +144,7 @@ def ticker(symbol: str, window: Window, span_ms: tuple[int, int], name: str) -> 
         "P": window.change_percent,
         "w": None if window.close is None else window.average,
     }
-    book = {"b": "0", "B": "0", "a": "0", "A": "0"} if name == "24hr" else {}
+    book = {"b": "0", "B": "0", "a": "0", "A": "0"} if name == DAY else {}
     nothing = {"F": -1, "L": -1} if window.trades == 0 else {}
     ids = {"F": window.first_sequence, "L": window.last_sequence} | nothing
     numbers = {"O": span_ms[0], "C": span_ms[1], **ids, "n": window.trades}

@@ -12,12 +12,13 @@ from appliance.store.catalogue import Catalogue
 
 Kind = Literal["kline", "trade", "mini_ticker", "ticker", "mini_tickers", "depth"]
 ALL_MINI_TICKERS: Final = "!miniTicker@arr"
+DAY: Final = "24hr"
 DAY_MINUTES: Final = 1_440
 _DEPTH: Final = re.compile(r"depth[0-9]{0,4}(@[0-9]{1,5}ms)?")
 _FIXED: Final[dict[str, tuple[Kind, int, str]]] = {
     "trade": ("trade", 0, ""),
-    "miniTicker": ("mini_ticker", DAY_MINUTES, "24hr"),
-    "ticker": ("ticker", DAY_MINUTES, "24hr"),
+    "miniTicker": ("mini_ticker", DAY_MINUTES, DAY),
+    "ticker": ("ticker", DAY_MINUTES, DAY),
     "ticker_1h": ("ticker", 60, "1h"),
     "ticker_4h": ("ticker", 240, "4h"),
     "ticker_1d": ("ticker", DAY_MINUTES, "1d"),
@@ -55,7 +56,7 @@ def parse_stream(text: str, catalogue: Catalogue) -> Stream:
         UnknownSymbol: no market answers to the part before `@`.
     """
     if text == ALL_MINI_TICKERS:
-        return Stream(text, "mini_tickers", minutes=DAY_MINUTES)
+        return Stream(text, "mini_tickers", minutes=DAY_MINUTES, window=DAY)
     symbol, _, what = text.partition("@")
     kind: Kind
     interval, minutes, window = None, 0, ""

@@ -1,7 +1,8 @@
 """Tickers of watched markets, published once a second when they changed.
 
-The numbers are those that the REST answers give: a ticker is compared with the last one whenever a
-trade of its market was stored, and with each new minute, which lets another one go.
+The numbers are those that the REST answers give: a ticker is compared with the last one when a
+trade of its market was stored, and with each new minute, which lets another one go. Each time it is
+looked at twice, as the numbers of 24 hours may be those of a second ago.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from appliance.store.catalogue import Catalogue
 from appliance.streaming import events
 from appliance.streaming.hub import Hub
 from appliance.streaming.message import Event
-from appliance.streaming.names import DAY_MINUTES, Stream
+from appliance.streaming.names import DAY, DAY_MINUTES, Stream
 
 LISTED_MAX: Final = 2_000
 """Most markets in the stream of all of them; of more, those traded most lately."""
@@ -77,7 +78,8 @@ class Tickers:
         self._all: Stream | None = None
         self._listed: dict[int, _Ticker] = {}  # those traded most lately come last
         self._touched: dict[int, Market | None] = {}
-        self._minute = 0
+        self._touched_before: dict[int, Market | None] = {}
+        self._minutes = (0, 0)  # of the last two ticks
         self.error: str | None = None
 
     def watch(self, stream: Stream) -> None:
@@ -110,27 +112,29 @@ class Tickers:
             self._touched |= dict.fromkeys(r.market_id for r in commit.revisions)
 
     async def run(self) -> None:
-        """Publish until cancelled; a store that fails is asked again."""
+        """Publish until cancelled."""
         while True:
             await asyncio.sleep(_TICK_S)
-            try:
-                await self.tick()
-                self.error = None
-            except Retryable as error:
-                if self.error is None:
-                    log.error("reading tickers failed, trying again", exc_info=error)
-                self.error = f"reading tickers failed: {error}"
+            await self.tick()
 
     async def tick(self) -> None:
-        """Publish the tickers that changed."""
+        """Publish the tickers that changed; a store that fails is asked again with the next tick.
+
+        Ticks must be more than a second apart.
+        """
         touched, self._touched = self._touched, {}
         minute = int(self._clock()) // _MINUTE_S
-        is_new_minute, self._minute = minute != self._minute, minute
+        is_new_minute = self._minutes != (minute, minute)
         try:
-            await self._tell(touched, is_new_minute)
-        except Retryable:
-            self._touched, self._minute = touched | self._touched, 0
-            raise
+            await self._tell(self._touched_before | touched, is_new_minute)
+        except Retryable as error:
+            if self.error is None:
+                log.error("reading tickers failed, trying again", exc_info=error)
+            self.error = f"reading tickers failed: {error}"
+            self._touched, self._minutes = touched | self._touched, (0, 0)
+        else:
+            self.error = None
+            self._touched_before, self._minutes = touched, (self._minutes[1], minute)
 
     async def _tell(self, touched: dict[int, Market | None], everything: bool) -> None:
         if self._all is not None:
@@ -140,15 +144,14 @@ class Tickers:
             for ticker in [*self._tickers.values(), *self._listed.values()]
             if everything or ticker.window is None or ticker.market.id in touched
         ]
-        for minutes in {ticker.stream.minutes for ticker in due}:
-            some = [ticker for ticker in due if ticker.stream.minutes == minutes]
+        for name, minutes in {(t.stream.window, t.stream.minutes) for t in due}:
+            some = [ticker for ticker in due if ticker.stream.window == name]
             markets = list({t.market.id: t.market for t in some}.values())
-            self._publish(some, await self._read(markets, minutes), minutes)
-
-    async def _read(self, markets: list[Market], minutes: int) -> dict[int, Window]:
-        if minutes == DAY_MINUTES:
-            return await self._windows.day(markets)
-        return await self._windows.rolling(markets, minutes)
+            if name == DAY:
+                windows = await self._windows.day(markets)
+            else:
+                windows = await self._windows.rolling(markets, minutes)
+            self._publish(some, windows, minutes)
 
     def _list(self, markets: Iterable[Market]) -> None:
         """Put markets at the end of those in the stream of all, and let the first ones go."""
