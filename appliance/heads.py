@@ -37,6 +37,8 @@ class Heads:
 
     def __init__(self) -> None:
         """Know no chain."""
+        self.changes = 0
+        """How often something became known; nobody need ask again before it grows."""
         self._times: dict[int, int] = {}
         self._finality: dict[int, Finality] = {}
 
@@ -46,7 +48,9 @@ class Heads:
 
     def processed(self, chain_id: int, block_time: int) -> None:
         """Note that a chain is processed up to a block of this time."""
-        self._times[chain_id] = max(block_time, self._times.get(chain_id, 0))
+        if block_time > self._times.get(chain_id, 0):
+            self._times[chain_id] = block_time
+            self.changes += 1
 
     def finalized(self, chain_id: int, block: int, block_time: int | None = None) -> None:
         """Note that no block of a chain up to this one can be reorganized any more.
@@ -58,7 +62,9 @@ class Heads:
         known = self._finality.get(chain_id, Finality(block, block_time))
         times = [time for time in (known.time, block_time) if time is not None]
         newest = Finality(max(known.block, block), max(times, default=None))
-        self._finality[chain_id] = newest
+        if self._finality.get(chain_id) != newest:
+            self._finality[chain_id] = newest
+            self.changes += 1
 
     def is_followed(self, market: Market) -> bool:
         """Return whether reorgs of the market's chain reach us, so that candles may change."""
@@ -112,6 +118,7 @@ class Heads:
             if any(r.reason == "reorg" and r.market_id in ids for r in commit.revisions):
                 # bars that the gone blocks have closed form again; the next block tells more
                 self._times.pop(chain_id, None)
+                self.changes += 1
 
 
 def _newest(commit: Commit, market_ids: list[int]) -> int | None:

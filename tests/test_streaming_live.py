@@ -254,7 +254,8 @@ def _broken(*_: object) -> None:
 async def test_a_dead_task_is_shown(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
     world.live._publish = _broken  # type: ignore[assignment]
-    world.live._series["x"] = type("S", (), {"dirty": False, "failures": 0})()
+    broken = {"dirty": False, "failures": 0, "by_chain": False, "due": 0}
+    world.live._series["x"] = type("S", (), broken)()
     with (
         caplog.at_level(logging.CRITICAL, LOG),
         pytest.raises(ExceptionGroup),

@@ -22,6 +22,7 @@ from appliance.heads import Heads
 from appliance.model import Candles, Commit
 from appliance.past import Past, Snapshot
 from appliance.streaming import events
+from appliance.streaming.closing import Closing
 from appliance.streaming.hub import Hub
 from appliance.streaming.message import Event
 from appliance.streaming.names import Stream
@@ -67,13 +68,13 @@ class Live:
         """
         self._datafeed = datafeed
         self._hub = hub
-        self._grace_s = close_grace_ms / 1000
         self._clock = clock
         self._series: dict[str, Series] = {}
         self._by_market: dict[int, dict[str, Series]] = {}
         self._trades: dict[int, Stream] = {}
         self._wanted_ids: pa.Array | None = None
         self._heads = heads or Heads()
+        self._closing = Closing(self._heads, close_grace_ms / 1000, clock)
         self._queue: asyncio.Queue[Series] = asyncio.Queue()  # a dirty series is in it once
         self._running = False
         self._stopped_by: str | None = None
@@ -198,7 +199,8 @@ class Live:
         """Close the bars whose time has come, and ask the store again where it failed."""
         for series in list(self._series.values()):
             if not series.dirty:
-                self._publish(series, set())
+                if self._closing.is_due(series):
+                    self._publish(series, set())
             elif series.wait_ticks > 0:
                 series.wait_ticks -= 1
                 if series.wait_ticks == 0:
@@ -259,34 +261,11 @@ class Live:
 
     def _publish(self, series: Series, starts: set[int]) -> None:
         """Publish bars in order, those now closed or final, too; forget those that are both."""
-        shown, turned = [], []
-        for start, bar in sorted(series.bars.items()):
-            closed = bar.closed or self._is_closed(series, start)
-            final = self._is_final(series, bar)
-            if closed and bar.doubtful:
-                series.revise.add(start)
-                continue
-            if start in starts or closed != bar.closed:
-                shown.append(bar)
-            elif closed and final != bar.final:
-                turned.append(bar)
-            bar.closed, bar.final = closed, final
-        told = sorted([*turned, *shown[-REVISED_MAX:]], key=lambda bar: bar.start)
+        told = self._closing.settle(series, starts)
         self._hub.publish(series.name, [self._event(series, bar) for bar in told])
         series.forget()
         if series.revise and not series.dirty:
             self._read(series)
-
-    def _is_closed(self, series: Series, start: int) -> bool:
-        end = series.interval.shift(start, 1)
-        if not series.by_chain:
-            return self._clock() >= end + self._grace_s
-        newest = series.newest.start if series.newest else 0
-        return max(newest, self._heads.time(series.market)) >= end
-
-    def _is_final(self, series: Series, bar: Bar) -> bool:
-        end = series.interval.shift(bar.start, 1)
-        return self._heads.is_final(series.market, bar.last_sequence, end)
 
     def _event(self, series: Series, bar: Bar) -> Event:
         return events.kline(series.symbol, series.interval, bar, self._now_ms())
@@ -374,7 +353,7 @@ class Live:
             shown |= revised_starts(candles, touched)
             bars |= forming.bars_of(candles, shown | known, priced)
         before, series.newest = series.newest, bars[max(bars)] if bars else None
-        self._carry_closed(series, bars, shown, gone)
+        self._closing.carry(series, bars, shown, gone)
         if series.newest is not None and series.newest != before:
             shown.add(series.newest.start)
         waiting = [e for e in series.pending if e.number > commit]
@@ -384,18 +363,3 @@ class Live:
         self._publish(series, set(sorted(shown)[-REVISED_MAX:]))
         for entry in waiting:
             self._feed(series, entry)
-
-    def _carry_closed(
-        self, series: Series, bars: dict[int, Bar], shown: set[int], gone: set[int]
-    ) -> None:
-        """Mark the bars that were announced as closed or provisional, or were it before.
-
-        Those of a revised range may form again, and the one before it that is the last again.
-        """
-        former = max(series.bars, default=0)
-        for start, bar in bars.items():
-            known = None if start in gone else series.bars.get(start)
-            if known is not None and (bar is not series.newest or start >= former):
-                bar.closed, bar.final = known.closed, known.final
-            elif start not in shown and bar is not series.newest:
-                bar.closed, bar.final = self._is_closed(series, start), self._is_final(series, bar)

@@ -1,5 +1,6 @@
 """One watched market and interval: its bars that may change, and the commits that wait."""
 
+import math
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -58,7 +59,7 @@ class Series:
 
     __slots__ = (
         *("applied", "bars", "by_chain", "dirty", "failures", "interval", "market", "name"),
-        *("newest", "pending", "revise", "symbol", "wait_ticks"),
+        *("due", "newest", "pending", "revise", "seen", "symbol", "wait_ticks"),
     )
 
     def __init__(self, name: str, symbol: str, market: Market, interval: Interval) -> None:
@@ -76,6 +77,8 @@ class Series:
         self.dirty = False
         self.failures = 0
         self.wait_ticks = 0
+        self.due = math.inf  # when the clock closes a bar next
+        self.seen = 0  # what was known of chains when its bars were looked at last
 
     def forget(self) -> None:
         """Forget the bars that are closed and final; the newest one stays."""
