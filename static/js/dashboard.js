@@ -4,6 +4,7 @@
 
 import { createAnnouncer } from "./announcer.js";
 import { Api } from "./api.js";
+import { attend } from "./attention.js";
 import { Banner } from "./banner.js";
 import { bindBarWalk } from "./bar-walk.js";
 import { ChartState } from "./chart-state.js";
@@ -114,7 +115,7 @@ export class Dashboard {
       openSocket: () => new WebSocket(`${scheme}//${location.host}/ws`),
       onEvent: (event) => this.#session.receive(event),
       onState: (state) => this.#status?.setStream(state),
-      onReturn: () => document.hidden || this.#session.catchUp(),
+      onMissed: (streams, isFresh) => void this.#session.missed(streams, isFresh),
       onLatency: (ms) => this.#status.setLatency(ms),
     });
   }
@@ -231,7 +232,8 @@ export class Dashboard {
       void this.#loadMarkets();
       void this.#status.poll();
     });
-    addEventListener("online", () => this.#stream.retryNow());
+    // Title and icon show the price of a page out of sight, too: its stream does not rest.
+    attend(this.#stream);
   }
 
   #tick() {

@@ -6,6 +6,7 @@
 import { CandleStore } from "./candles.js";
 import { bucketStart, intervalSeconds } from "./intervals.js";
 import { compactSymbol } from "./protocol.js";
+import { backoffDelay, scheduleTimeout } from "./stream.js";
 
 /** @import { Candle, CandleEvent, FeedOptions, Place, ResetEvent } from "./types.js" */
 
@@ -14,6 +15,8 @@ const PAGE = 1000;
 const MOST_BARS = 20_000;
 /** A gap longer than this is read anew rather than stitched. */
 const LONGEST_GAP_BARS = 5000;
+/** How many new bars a loss brings as a rule; of more the rest is asked for. */
+const FEW = 10;
 
 export class Feed {
   #options;
@@ -24,10 +27,13 @@ export class Feed {
   #olderTo = null;
   #isFetchingOlder = false;
   #isPaused = false;
-  /** What was revised and is not read again yet. */
+  /** What was missed or revised and is not read again yet; without end it reaches up to now. */
   /** @type {{from: number, to: number} | null} */
   #stale = null;
   #isRevising = false;
+  #missedWhileLoading = false;
+  #failures = 0;
+  #cancelRetry = () => {};
   /** Answers that belong to an earlier choice are dropped. */
   #choice = 0;
   symbol = "";
@@ -78,11 +84,13 @@ export class Feed {
     });
     if (!answer || choice !== this.#choice) return false;
     const { candles, olderTo } = answer;
+    const unsure = firstUnsure(candles);
     store.endBackfill(-Infinity, candles);
     this.#store = store;
     this.#coming = null;
     this.#olderTo = olderTo;
-    void this.#readStale();
+    // Whether the answer was made before or after the stream began cannot be known.
+    void this.#doubt(this.#missedWhileLoading ? { from: unsure, to: Infinity } : null);
     return true;
   }
 
@@ -121,66 +129,93 @@ export class Feed {
     this.#isPaused = true;
   }
 
-  async resume() {
+  resume() {
     this.#isPaused = false;
-    await this.catchUp();
-    await this.#readStale();
+    return this.missed();
+  }
+
+  /** Reads anew what was not closed and final when we last heard of it, and what followed. */
+  missed() {
+    return this.#doubtFrom(firstUnsure(this.#store.all));
+  }
+
+  /** Reads all bars anew that are held: any of them may have been revised. */
+  reread() {
+    return this.#doubtFrom(this.#store.first?.time ?? 0);
+  }
+
+  /** @param {number} from */
+  #doubtFrom(from) {
+    if (!this.symbol) return;
+    if (this.#coming) this.#missedWhileLoading = true;
+    else return this.#doubt({ from, to: Infinity });
   }
 
   /** Reads bars anew that were revised; what is gone goes. @param {ResetEvent} event */
   revise(event) {
-    if (!this.#isOurs(event)) return;
-    const { from, to } = this.#stale ?? event;
-    this.#stale = { from: Math.min(from, event.from), to: Math.max(to, event.to) };
+    if (this.#isOurs(event)) return this.#doubt(event);
+  }
+
+  /** @param {{from: number, to: number} | null} range */
+  #doubt(range) {
+    if (range) {
+      const { from, to } = this.#stale ?? range;
+      this.#stale = { from: Math.min(from, range.from), to: Math.max(to, range.to) };
+    }
     return this.#readStale();
   }
 
   async #readStale() {
     if (this.#isRevising) return;
     this.#isRevising = true;
+    this.#cancelRetry();
     try {
       while (this.#stale && !this.#isPaused && !this.#coming) {
         const stale = this.#stale;
         const from = Math.max(stale.from, this.#store.first?.time ?? 0);
-        if (from < stale.to) await this.catchUp(from, stale.to);
+        if (from < stale.to) await this.#catchUp(from, stale.to);
         if (stale === this.#stale) this.#stale = null;
+        this.#failures = 0;
       }
     } catch {
-      // The next revision or return of the stream asks again.
+      const schedule = this.#options.schedule ?? scheduleTimeout;
+      this.#cancelRetry = schedule(() => this.#readStale(), backoffDelay(this.#failures++));
     } finally {
       this.#isRevising = false;
     }
   }
 
-  /** Reads all bars anew that are held: history itself is still being written. */
-  reread() {
-    return this.catchUp(this.#store.first?.time ?? 0);
-  }
-
   /**
-   * Asks for what was missed: everything that was not closed and final when we last knew, or
-   * what was revised. Of all that we hold the answer replaces what it spans.
-   * @param {number} [from]
-   * @param {number} [to] all that is newer stays as it is
+   * Reads bars anew. Of all that we hold the answer replaces what it spans.
+   * @param {number} from
+   * @param {number} to all that is newer stays as it is
    */
-  async catchUp(from = this.#firstUnsure(), to) {
-    if (this.#coming || !this.symbol) return;
+  async #catchUp(from, to) {
     const choice = this.#choice;
     const store = this.#store;
-    const known = to ? store.between(from, to) : null;
+    const known = store.between(from, to);
+    const isOpen = to === Infinity;
     store.beginBackfill();
     try {
-      const { candles, olderTo } = await this.#readBack(from, to);
+      const { candles, olderTo } = await this.#readBack(from, isOpen ? null : to, known.length);
       if (choice !== this.#choice) return;
       const oldest = Math.max(candles[0]?.time ?? from, store.first?.time ?? from);
       const isWhole = olderTo === null || olderTo <= from;
       if (!isWhole) this.#olderTo = olderTo;
-      store.endBackfill(isWhole ? Math.min(from, oldest) : -Infinity, candles, to);
-      this.#options.onReset(known && store.changedSince(known));
+      const start = isWhole ? Math.min(from, oldest) : -Infinity;
+      const before = store.between(start, to);
+      store.endBackfill(start, candles, to);
+      if (!isOpen) this.#options.onReset(store.changedSince(known));
+      else if (!isAlike(before, store.between(start, to))) this.#options.onReset();
     } catch (error) {
       store.cancelBackfill();
       throw error;
     }
+  }
+
+  /** Nothing is asked for any more. */
+  close() {
+    this.#choose("", "");
   }
 
   /**
@@ -193,30 +228,30 @@ export class Feed {
     this.#olderTo = null;
     this.#isFetchingOlder = false;
     this.#stale = null;
+    this.#missedWhileLoading = false;
+    this.#failures = 0;
+    this.#cancelRetry();
     return ++this.#choice;
-  }
-
-  #firstUnsure() {
-    const bars = this.#store.all;
-    const provisional = bars.find((candle) => !candle.final)?.time ?? Infinity;
-    return Math.min(provisional, bars.at(-2)?.time ?? bars.at(-1)?.time ?? 0);
   }
 
   /**
    * Pages backwards from `until_s` until `from_s` is covered, the past ends, or it gets too long.
    * @param {number} from_s
    * @param {number | null} [until_s] null means now
+   * @param {number} [held] how many of these bars there are already
    */
-  async #readBack(from_s, until_s = null) {
+  async #readBack(from_s, until_s = null, held = 0) {
     /** @type {Candle[]} */
     let candles = [];
     let to = until_s;
-    const most = to ? MOST_BARS : LONGEST_GAP_BARS;
-    const limit = to ? Math.min(PAGE, Math.ceil((to - from_s) / this.step_s) + 1) : PAGE;
+    const most = to ? MOST_BARS : held + LONGEST_GAP_BARS;
+    let limit = held ? held + FEW : PAGE;
+    if (to) limit = Math.ceil((to - from_s) / this.step_s) + 1;
     do {
-      const page = await this.#fetchPage(to, limit);
+      const page = await this.#fetchPage(to, Math.min(PAGE, limit));
       candles = [...page.candles, ...candles];
       to = page.olderTo;
+      limit = PAGE;
     } while (to !== null && candles.length < most && to > bucketStart(this.interval, from_s));
     return { candles, olderTo: to };
   }
@@ -229,4 +264,22 @@ export class Feed {
     const { symbol, interval } = this;
     return this.#options.api.fetchCandles({ symbol, interval, limit, ...(to !== null && { to }) });
   }
+}
+
+/**
+ * @param {Candle[]} before
+ * @param {Candle[]} after
+ */
+function isAlike(before, after) {
+  const names = /** @type {const} */ (["time", "open", "high", "low", "close", "volume", "final"]);
+  const same = before.every((bar, index) =>
+    names.every((name) => bar[name] === after[index]?.[name]),
+  );
+  return same && before.length === after.length;
+}
+
+/** The first bar that may not be as it was when we last heard of it. @param {readonly Candle[]} bars */
+function firstUnsure(bars) {
+  const provisional = bars.find((candle) => !candle.final)?.time ?? Infinity;
+  return Math.min(provisional, bars.at(-2)?.time ?? bars.at(-1)?.time ?? 0);
 }

@@ -2,7 +2,7 @@
 
 import { toCandle } from "./candles.js";
 
-/** @import { CandleEvent, Message, ResetEvent, StreamEvent, TradeEvent } from "./types.js" */
+/** @import { CandleEvent, Message, Position, ResetEvent, StreamEvent, TickerEvent, TradeEvent } from "./types.js" */
 
 /** The spelling without punctuation that stream names use. @param {string} symbol */
 export function compactSymbol(symbol) {
@@ -18,6 +18,22 @@ export const candleStream = (symbol, interval) => `${compactSymbol(symbol)}@klin
 /** @param {string} symbol */
 export const tradeStream = (symbol) => `${compactSymbol(symbol)}@trade`;
 
+/** @param {string} symbol */
+export const tickerStream = (symbol) => `${compactSymbol(symbol)}@miniTicker`;
+
+/** The stream that an event belongs to. @param {StreamEvent} event */
+export function streamOf(event) {
+  if (event.type === "trade") return tradeStream(event.symbol);
+  if (event.type === "ticker") return tickerStream(event.symbol);
+  return candleStream(event.symbol, event.interval);
+}
+
+/** Whether `u` moves on with this event; of a bar that forms only the last state matters. @param {StreamEvent} event */
+export function isCounted(event) {
+  if (event.type === "candle") return event.candle.closed === true;
+  return event.type !== "ticker";
+}
+
 /**
  * @param {"SUBSCRIBE" | "UNSUBSCRIBE"} method
  * @param {string[]} params
@@ -25,8 +41,22 @@ export const tradeStream = (symbol) => `${compactSymbol(symbol)}@trade`;
  */
 export const request = (method, params, id) => JSON.stringify({ method, params, id });
 
-/** Asks for what plain clients are not told: that bars were revised. */
-export const HELLO = JSON.stringify({ method: "HELLO", id: 0 });
+export const HELLO_ID = 0;
+/** Asks for what plain clients are not told: which events there are, and that bars were revised. */
+export const HELLO = JSON.stringify({ method: "HELLO", id: HELLO_ID });
+
+/**
+ * Asks for what came after these positions.
+ * @param {Position[]} params
+ * @param {number} id
+ */
+export const resume = (params, id) => JSON.stringify({ method: "RESUME", params, id });
+
+/** The streams of which nothing is missing, by the answer to `resume`. @param {unknown} result */
+export function recoveredStreams(result) {
+  const rows = Array.isArray(result) ? result : [];
+  return rows.filter((row) => row?.recovered === true).map((row) => String(row.stream));
+}
 
 /** A question every server answers; its answer's delay is the latency. @param {number} id */
 export const probe = (id) => JSON.stringify({ method: "LIST_SUBSCRIPTIONS", id });
@@ -41,10 +71,10 @@ export function parseMessage(text) {
   if (typeof value !== "object" || value === null) return { type: "other" };
   const body = /** @type {Record<string, any>} */ (value);
   const event = EVENTS[body.e]?.(body);
-  if (event) return event;
+  if (event) return typeof body.u === "number" ? { ...event, u: body.u } : event;
   if (typeof body.id === "number") {
     const error = body.error ? String(body.error.msg ?? "refused") : null;
-    return { type: "answer", id: body.id, error };
+    return { type: "answer", id: body.id, error, result: body.result };
   }
   return { type: "other" };
 }
@@ -104,8 +134,23 @@ function tradeEvent(body) {
   };
 }
 
+/**
+ * @param {Record<string, any>} body
+ * @returns {TickerEvent | null}
+ */
+function tickerEvent({ s, c, o, h, l, v }) {
+  const [close, open, high, low, volume] = [c, o, h, l, v].map(Number);
+  if (![close, open, high, low, volume].every(Number.isFinite)) return null;
+  return { type: "ticker", symbol: compactSymbol(String(s)), close, open, high, low, volume };
+}
+
 /** @type {Record<string, (body: Record<string, any>) => StreamEvent | null>} */
-const EVENTS = { kline: candleEvent, trade: tradeEvent, reset: resetEvent };
+const EVENTS = {
+  kline: candleEvent,
+  trade: tradeEvent,
+  reset: resetEvent,
+  "24hrMiniTicker": tickerEvent,
+};
 
 /** When the buyer was the maker, the one who acted sold. @param {unknown} buyerIsMaker */
 function makerSide(buyerIsMaker) {

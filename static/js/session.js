@@ -144,28 +144,32 @@ export class Session {
   receive(event) {
     if (event.type === "candle") this.feed.receive(event);
     else if (event.type === "reset") void this.feed.revise(event);
-    else if (!document.hidden && event.symbol === compactSymbol(this.feed.symbol)) {
-      this.#panels.tape.add(event.trade);
-    }
+    else if (event.type !== "trade" || document.hidden) return;
+    else if (event.symbol === compactSymbol(this.feed.symbol)) this.#panels.tape.add(event.trade);
   }
 
-  /** After a loss or a hidden tab: bars and trades that were missed. */
+  /**
+   * Of these streams events may be missing up to now.
+   * @param {string[]} streams
+   * @param {boolean} isFresh what was read a moment ago is old by that moment at most
+   */
+  async missed(streams, isFresh) {
+    if (this.#failed) return this.open(this.#failed);
+    const { symbol, interval } = this.feed;
+    const hasBars = streams.includes(candleStream(symbol, interval));
+    if (hasBars) void (isFresh ? this.feed.missed() : this.feed.reread());
+    if (streams.includes(tradeStream(symbol)) && !document.hidden) await this.loadTrades();
+  }
+
+  /** After a hidden tab: bars and trades that were missed. */
   async catchUp() {
     if (this.#failed) return this.open(this.#failed);
-    try {
-      await Promise.all([this.feed.resume(), this.loadTrades()]);
-    } catch {
-      // Bars on screen stay; the next return of the stream asks again.
-    }
+    await Promise.all([this.feed.resume(), this.loadTrades()]);
   }
 
   /** History is being written while we look: it is read again. */
   async reread() {
-    try {
-      await this.feed.reread();
-    } catch {
-      // The next report of the server asks again.
-    }
+    await this.feed.reread();
   }
 
   /** @param {{from: number} | null} range bar numbers in sight */

@@ -1,22 +1,35 @@
 /**
- * One WebSocket that stays: reconnects with growing delay, subscribes again, and notices a
- * socket that is open but dead. Free of the DOM: sockets, time and chance are passed in.
+ * One WebSocket that stays: reconnects with growing delay, takes up every stream where it broke
+ * off, says where that failed, and notices a socket that is open but dead. Free of the DOM:
+ * sockets, time and chance are passed in.
  */
 
-import { HELLO, parseMessage, probe, request } from "./protocol.js";
+import {
+  HELLO,
+  HELLO_ID,
+  isCounted,
+  parseMessage,
+  probe,
+  recoveredStreams,
+  request,
+  resume,
+  streamOf,
+} from "./protocol.js";
 
-/** @import { Socket, StreamOptions } from "./types.js" */
+/** @import { Answer, Position, Socket, StreamEvent, StreamOptions } from "./types.js" */
 
 const FIRST_MS = 500;
 const LONGEST_MS = 20_000;
 const PROBE_EVERY_MS = 10_000;
-const PROBE_PATIENCE_MS = 8_000;
+const PATIENCE_MS = 8_000;
+/** For a reader who has come back and looks at old prices. */
+const HURRIED_PATIENCE_MS = 3_000;
 
 /**
  * @param {() => void} work
  * @param {number} ms
  */
-function scheduleTimeout(work, ms) {
+export function scheduleTimeout(work, ms) {
   const handle = setTimeout(work, ms);
   return () => clearTimeout(handle);
 }
@@ -28,14 +41,21 @@ export class Stream {
   #socket = null;
   /** @type {Set<string>} */
   #wanted = new Set();
-  #lastId = 0;
+  /** How far each followed stream was heard, on this socket or one before it; null: not known. */
+  /** @type {Map<string, Position | null>} */
+  #heard = new Map();
+  /** Which streams the requests are about that are not answered yet. */
+  /** @type {Map<number, string[]>} */
+  #asked = new Map();
+  #epoch = "";
+  #lastId = HELLO_ID;
   #attempt = 0;
-  #wasLive = false;
   #isOpen = false;
-  #probe = { id: 0, sentMs: 0 };
+  #isLive = false;
+  #probe = { id: -1, sentMs: 0 };
   /** @type {() => void} */
   #cancelTimer = () => {};
-  /** When the next attempt is due, in milliseconds; 0 while connected. */
+  /** When the next attempt is due, in milliseconds; 0 while there is nothing to wait for. */
   nextAttemptMs = 0;
 
   /** @param {StreamOptions} options */
@@ -50,15 +70,21 @@ export class Stream {
   }
 
   start() {
+    if (this.#socket || this.nextAttemptMs) return;
     this.#options.onState("connecting");
     this.#connect();
   }
 
-  /** Does not wait for the delay: the reader asked, or the network came back. */
+  /** Gives the socket back. What was heard is remembered: after another start nothing is missing. */
+  stop() {
+    this.#drop();
+    this.nextAttemptMs = 0;
+  }
+
+  /** The reader asked, looks again, or the network came back: nothing waits any more. */
   retryNow() {
-    if (this.#socket) return;
-    this.#cancelTimer();
-    this.#connect();
+    if (this.#isOpen) this.#sendProbe(HURRIED_PATIENCE_MS);
+    else if (this.nextAttemptMs) this.#connect();
   }
 
   /** Replaces the set of streams; only the difference is sent. @param {Iterable<string>} streams */
@@ -67,22 +93,31 @@ export class Stream {
     const gone = [...this.#wanted].filter((name) => !next.has(name));
     const added = [...next].filter((name) => !this.#wanted.has(name));
     this.#wanted = next;
-    if (gone.length) this.#request("UNSUBSCRIBE", gone);
-    if (added.length) this.#request("SUBSCRIBE", added);
+    for (const name of gone) this.#heard.delete(name);
+    if (!this.#isOpen) return;
+    if (gone.length) this.#ask([], (id) => request("UNSUBSCRIBE", gone, id));
+    if (added.length) this.#ask(added, (id) => request("SUBSCRIBE", added, id));
   }
 
   /**
-   * @param {"SUBSCRIBE" | "UNSUBSCRIBE"} method
    * @param {string[]} streams
+   * @param {(id: number) => string} message
    */
-  #request(method, streams) {
-    if (this.#isOpen) this.#socket?.send(request(method, streams, ++this.#lastId));
+  #ask(streams, message) {
+    this.#asked.set(++this.#lastId, streams);
+    this.#socket?.send(message(this.#lastId));
   }
 
   #connect() {
+    this.#cancelTimer();
     this.nextAttemptMs = 0;
-    const socket = this.#options.openSocket();
-    this.#socket = socket;
+    this.#cancelTimer = this.#options.schedule(() => this.#lost(), PATIENCE_MS);
+    try {
+      this.#socket = this.#options.openSocket();
+    } catch {
+      return this.#lost(); // an address that pages like this one may not connect to
+    }
+    const socket = this.#socket;
     // A late event of a socket we gave up must not touch its successor.
     socket.onopen = () => this.#socket === socket && this.#opened();
     socket.onmessage = ({ data }) => this.#socket === socket && this.#received(data);
@@ -92,20 +127,72 @@ export class Stream {
   #opened() {
     this.#isOpen = true;
     this.#socket?.send(HELLO);
-    if (this.#wanted.size) this.#request("SUBSCRIBE", [...this.#wanted]);
-    this.#options.onState("live");
-    if (this.#wasLive) this.#options.onReturn();
-    this.#wasLive = true;
-    this.#sendProbe();
+    const positions = [...this.#heard.values()].filter((position) => position !== null);
+    const known = positions.map(({ stream }) => stream);
+    const rest = [...this.#wanted].filter((name) => !known.includes(name));
+    if (known.length) this.#ask(known, (id) => resume(positions, id));
+    // Also those to be resumed: an old server refuses to, and to others it is no news.
+    const all = [...rest, ...known];
+    if (all.length) this.#ask(rest, (id) => request("SUBSCRIBE", all, id));
+    this.#sendProbe(PATIENCE_MS);
   }
 
   /** @param {unknown} data */
   #received(data) {
     // Only a server that talks has accepted us; one that closes at once keeps the delay growing.
     this.#attempt = 0;
+    if (!this.#isLive) this.#options.onState("live");
+    this.#isLive = true;
     const message = parseMessage(data);
-    if ("symbol" in message) this.#options.onEvent(message);
-    else if (message.type === "answer" && message.id === this.#probe.id) this.#probeAnswered();
+    if (message.type === "answer") this.#answered(message);
+    else if (message.type !== "other") this.#happened(message);
+  }
+
+  /** @param {StreamEvent} event */
+  #happened(event) {
+    const name = streamOf(event);
+    const isNext = this.#moveOn(name, event);
+    this.#options.onEvent(event);
+    if (!isNext) this.#options.onMissed([name], false);
+  }
+
+  /**
+   * Returns whether nothing is missing between the event before and this one.
+   * @param {string} stream
+   * @param {StreamEvent} event
+   */
+  #moveOn(stream, event) {
+    const { u } = event;
+    if (u === undefined || !this.#wanted.has(stream)) return true;
+    const before = this.#heard.get(stream);
+    this.#heard.set(stream, { stream, epoch: this.#epoch, u });
+    if (before?.epoch !== this.#epoch) return true;
+    return u === before.u || (isCounted(event) && u === before.u + 1);
+  }
+
+  /** @param {Answer} answer */
+  #answered({ id, error, result }) {
+    if (id === HELLO_ID) this.#epoch = epochOf(result);
+    if (id === this.#probe.id) return this.#probeAnswered();
+    const streams = this.#asked.get(id)?.filter((name) => this.#wanted.has(name));
+    this.#asked.delete(id);
+    if (!streams?.length) return;
+    const recovered = error ? [] : recoveredStreams(result);
+    for (const stream of recovered) {
+      const position = this.#heard.get(stream);
+      if (position) position.epoch = this.#epoch;
+    }
+    this.#missed(streams.filter((name) => !recovered.includes(name)));
+  }
+
+  /** @param {string[]} streams */
+  #missed(streams) {
+    const fresh = streams.filter((name) => !this.#heard.has(name));
+    const lost = streams.filter((name) => this.#heard.has(name));
+    // What follows begins a new count.
+    for (const name of streams) this.#heard.set(name, null);
+    if (fresh.length) this.#options.onMissed(fresh, true);
+    if (lost.length) this.#options.onMissed(lost, false);
   }
 
   #lost() {
@@ -120,21 +207,32 @@ export class Stream {
     const socket = this.#socket;
     this.#socket = null;
     this.#isOpen = false;
+    this.#isLive = false;
+    this.#epoch = "";
+    this.#asked.clear();
     this.#cancelTimer();
     socket?.close();
   }
 
-  #sendProbe() {
+  /** @param {number} patienceMs */
+  #sendProbe(patienceMs) {
+    this.#cancelTimer();
     this.#probe = { id: ++this.#lastId, sentMs: this.#options.now() };
     this.#socket?.send(probe(this.#probe.id));
-    this.#cancelTimer = this.#options.schedule(() => this.#lost(), PROBE_PATIENCE_MS);
+    this.#cancelTimer = this.#options.schedule(() => this.#lost(), patienceMs);
   }
 
   #probeAnswered() {
     this.#cancelTimer();
     this.#options.onLatency(this.#options.now() - this.#probe.sentMs);
-    this.#cancelTimer = this.#options.schedule(() => this.#sendProbe(), PROBE_EVERY_MS);
+    const again = () => this.#sendProbe(PATIENCE_MS);
+    this.#cancelTimer = this.#options.schedule(again, PROBE_EVERY_MS);
   }
+}
+
+/** @param {any} result of the greeting; servers that do not know it have no epoch */
+function epochOf(result) {
+  return String(result?.epoch ?? "");
 }
 
 /**

@@ -185,7 +185,12 @@ export interface PageRequest extends Place {
   limit: number;
 }
 
-export interface CandleEvent {
+/** `u` counts, by stream, the events of which none may be missed. Old servers do not send it. */
+export interface Counted {
+  u?: number;
+}
+
+export interface CandleEvent extends Counted {
   type: "candle";
   symbol: string;
   interval: string;
@@ -193,7 +198,7 @@ export interface CandleEvent {
   sentMs: number;
 }
 
-export interface TradeEvent {
+export interface TradeEvent extends Counted {
   type: "trade";
   symbol: string;
   trade: Trade;
@@ -201,18 +206,40 @@ export interface TradeEvent {
 }
 
 /** The bars from `from` to before `to` were revised: they are to be read again. */
-export interface ResetEvent extends Place {
+export interface ResetEvent extends Place, Counted {
   type: "reset";
   from: number;
   to: number;
 }
 
-export type StreamEvent = CandleEvent | TradeEvent | ResetEvent;
+/** The last 24 hours of a market. */
+export interface TickerEvent extends Counted {
+  type: "ticker";
+  symbol: string;
+  open: number;
+  high: number;
+  low: number;
+  close: number;
+  volume: number;
+}
 
-export type Message =
-  | StreamEvent
-  | { type: "answer"; id: number; error: string | null }
-  | { type: "other" };
+export type StreamEvent = CandleEvent | TradeEvent | ResetEvent | TickerEvent;
+
+export interface Answer {
+  type: "answer";
+  id: number;
+  error: string | null;
+  result: unknown;
+}
+
+export type Message = StreamEvent | Answer | { type: "other" };
+
+/** How far a stream was heard, in the numbers of one epoch of the server. */
+export interface Position {
+  stream: string;
+  epoch: string;
+  u: number;
+}
 
 export type StreamState = "connecting" | "live" | "reconnecting";
 
@@ -229,8 +256,11 @@ export interface StreamOptions {
   openSocket: () => Socket;
   onEvent: (event: StreamEvent) => void;
   onState: (state: StreamState) => void;
-  /** After a loss, once subscribed again: events were missed. */
-  onReturn: () => void;
+  /**
+   * From now on every event of these streams comes. Of fresh ones those may be missing that came
+   * since a page was read; of others anything may have changed.
+   */
+  onMissed: (streams: string[], isFresh: boolean) => void;
   onLatency?: (ms: number) => void;
   /** Milliseconds. */
   now?: () => number;
@@ -245,6 +275,8 @@ export interface FeedOptions {
   onBar: (firstIndex: number) => void;
   /** All bars may have changed; those of these times have, though they were closed. */
   onReset: (revised?: Set<number> | null) => void;
+  /** Returns its cancellation. */
+  schedule?: (work: () => void, ms: number) => () => void;
 }
 
 // Status.

@@ -28,7 +28,9 @@ def opened(browser: Browser, web: Web, events: list[dict[str, Any]]) -> Page:
 
     def socket(route: WebSocketRoute) -> None:
         def receive(message: str | bytes) -> None:
-            if json.loads(message)["method"] == "SUBSCRIBE":
+            asked = json.loads(message)
+            route.send(json.dumps({"result": None, "id": asked["id"]}))
+            if asked["method"] == "SUBSCRIBE":
                 for event in events:
                     route.send(json.dumps(event))
 

@@ -17,6 +17,8 @@ class Bench {
   /** @type {number[][]} */
   revised = [];
   isInstant = true;
+  /** @type {(() => void) | null} */
+  retry = null;
 
   constructor() {
     this.feed = new Feed({
@@ -25,6 +27,12 @@ class Bench {
       onReset: (revised) => {
         this.resets++;
         if (revised) this.revised.push([...revised]);
+      },
+      schedule: (work) => {
+        this.retry = work;
+        return () => {
+          this.retry = null;
+        };
       },
     });
   }
@@ -63,6 +71,9 @@ function bar(time) {
   const [candle] = cleanCandles([{ time, open: 1, high: 1, low: 1, close: 1, volume: 1 }]);
   return /** @type {import("../../static/js/types.js").Candle} */ (candle);
 }
+
+/** Until everything that waits for promises has gone on. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 /** @param {Feed} feed */
 function assertWhole(feed) {
@@ -160,7 +171,7 @@ test("catching up fills the gap and replaces the bar that was forming", async ()
   await bench.feed.open("GOLD", "1m", 600_000);
   bench.live(600_060, 50);
   bench.newest = 600_600;
-  await bench.feed.catchUp();
+  await bench.feed.missed();
   assert.equal(bench.feed.store.at(600_060)?.close, 1);
   assert.equal(bench.feed.store.last?.time, 600_600);
   assert.equal(bench.resets, 1);
@@ -171,8 +182,9 @@ test("a gap longer than can be stitched is read anew", async () => {
   const bench = new Bench();
   await bench.feed.open("GOLD", "1m", 600_000);
   bench.newest = 600_000 + 20_000 * 60;
-  await bench.feed.catchUp();
-  assert.equal(bench.feed.store.length, 5000);
+  await bench.feed.missed();
+  const { length } = bench.feed.store;
+  assert.ok(length >= 5000 && length < 6000, `${length} bars`);
   assertWhole(bench.feed);
   assert.equal(await bench.feed.older(), 1000);
   assertWhole(bench.feed);
@@ -193,7 +205,7 @@ test("provisional bars are asked for again from the first of them on", async () 
   const bench = new Bench();
   await bench.feed.open("GOLD", "1m", 600_000);
   bench.feed.store.merge({ ...bar(599_000 - (599_000 % 60)), close: 5, final: false });
-  await bench.feed.catchUp();
+  await bench.feed.missed();
   assert.ok(bench.feed.store.all.every(({ final, close }) => final && close === 1));
 });
 
@@ -273,8 +285,74 @@ test("what was revised while nobody looked or nothing came is read afterwards", 
   await failing;
   assert.equal(bench.feed.store.at(590_040)?.close, 5);
   bench.isInstant = true;
-  await reset(bench.feed, 600_000, 600_060);
+  bench.retry?.();
+  await settled();
   assert.equal(bench.feed.store.at(590_040)?.close, 1);
+  assert.equal(bench.retry, null);
+});
+
+test("what the stream missed while the first bars were read is asked for after them", async () => {
+  const bench = new Bench();
+  bench.isInstant = false;
+  const opening = bench.feed.open("GOLD", "1m", 600_000);
+  bench.feed.missed();
+  assert.equal(bench.asked.length, 1);
+  bench.asked[0]?.answer();
+  await opening;
+  bench.newest = 600_060;
+  bench.asked[1]?.answer();
+  await settled();
+  assert.equal(bench.feed.store.last?.time, 600_060);
+  assert.ok(bench.asked[1]?.request.limit < 20);
+});
+
+test("a gap is not forgotten while bars after it come in and the server fails", async () => {
+  const bench = new Bench();
+  await bench.feed.open("GOLD", "1m", 600_000);
+  bench.isInstant = false;
+  void bench.feed.missed();
+  bench.asked.at(-1)?.fail(new Error("503"));
+  await settled();
+  for (let time = 600_180; time < 600_480; time += 60) bench.live(time, 1);
+  bench.newest = 600_420;
+  bench.isInstant = true;
+  bench.retry?.();
+  await settled();
+  assertWhole(bench.feed);
+});
+
+test("after a loss that may have changed anything, all that is held is read, and no more", async () => {
+  const bench = new Bench();
+  await bench.feed.open("GOLD", "1m", 600_000 - 2500 * 60);
+  const { first, length } = bench.feed.store;
+  bench.feed.store.merge({ ...bar(540_000), close: 5, high: 5 });
+  bench.newest = 600_300;
+  await bench.feed.reread();
+  assert.equal(bench.feed.store.at(540_000)?.close, 1);
+  assert.deepEqual([bench.feed.store.first, bench.feed.store.length], [first, length + 5]);
+  assert.equal(bench.resets, 1);
+  assertWhole(bench.feed);
+});
+
+test("when nothing was missed after all, nothing is drawn again", async () => {
+  const bench = new Bench();
+  await bench.feed.open("GOLD", "1m", 600_000);
+  await bench.feed.missed();
+  assert.equal(bench.asked.length, 2);
+  assert.equal(bench.resets, 0);
+});
+
+test("a feed that is closed asks for nothing any more", async () => {
+  const bench = new Bench();
+  await bench.feed.open("GOLD", "1m", 600_000);
+  bench.isInstant = false;
+  void bench.feed.missed();
+  bench.feed.close();
+  bench.asked.at(-1)?.fail(new Error("503"));
+  await settled();
+  bench.retry?.();
+  await bench.feed.missed();
+  assert.equal(bench.asked.length, 2);
 });
 
 test("a market that is chosen while the old one is read is not touched by its answer", async () => {

@@ -12,7 +12,10 @@ class Bench {
   events = [];
   /** @type {number[]} */
   latencies = [];
-  returns = 0;
+  /** @type {string[][]} */
+  missed = [];
+  /** @type {string[][]} */
+  fresh = [];
   nowMs = 0;
   /** @type {{at: number, work: () => void}[]} */
   timers = [];
@@ -25,7 +28,7 @@ class Bench {
       },
       onEvent: (event) => this.events.push(event),
       onState: (state) => this.states.push(state),
-      onReturn: () => this.returns++,
+      onMissed: (streams, isFresh) => (isFresh ? this.fresh : this.missed).push(streams),
       onLatency: (ms) => this.latencies.push(ms),
       now: () => this.nowMs,
       random: () => 1,
@@ -59,6 +62,7 @@ class Bench {
   connect() {
     this.stream.start();
     this.socket.open();
+    this.socket.greet("epoch-1");
   }
 }
 
@@ -96,6 +100,17 @@ class FakeSocket {
     return this.sent.filter((message) => message.method === method).map(({ params }) => params);
   }
 
+  /** @param {string} epoch */
+  greet(epoch) {
+    this.say({ result: { epoch, server: "test" }, id: 0 });
+  }
+
+  /** Answers the last request of this kind. @param {string} method @param {object} body */
+  answer(method, body) {
+    const { id } = this.sent.filter((message) => message.method === method).at(-1);
+    this.say({ id, ...body });
+  }
+
   answerProbe() {
     const probe = this.sent.filter(({ method }) => method === "LIST_SUBSCRIPTIONS").at(-1);
     this.say({ result: [], id: probe.id });
@@ -108,7 +123,15 @@ test("what is wanted before the socket opens is asked for when it does", () => {
   bench.connect();
   assert.deepEqual(bench.socket.asked("SUBSCRIBE"), [["gold@trade"]]);
   assert.deepEqual(bench.states, ["connecting", "live"]);
-  assert.equal(bench.returns, 0);
+});
+
+test("a socket is live only once the server has spoken", () => {
+  const bench = new Bench();
+  bench.stream.start();
+  bench.socket.open();
+  assert.deepEqual(bench.states, ["connecting"]);
+  bench.socket.onclose?.({});
+  assert.deepEqual(bench.states, ["connecting", "reconnecting"]);
 });
 
 test("it says hello before anything else, so that it is told of revisions", () => {
@@ -133,21 +156,167 @@ test("only the difference between two wishes is sent", () => {
   assert.deepEqual(bench.socket.asked("UNSUBSCRIBE"), [["a@trade"]]);
 });
 
-test("after a loss it returns by itself, subscribes again, and says that events were missed", () => {
+const KLINE = { t: 60_000, i: "1m", o: "1", h: "1", l: "1", c: "1", v: "1", x: false };
+
+/** @param {number} [u] @param {boolean} [x] */
+const kline = (u, x = false) => ({ e: "kline", E: 1, s: "GOLD", k: { ...KLINE, x }, u });
+
+/** A stream that was followed up to closed bar 7 and is back after a loss. */
+function returned() {
+  const bench = new Bench();
+  bench.stream.want(["gold@kline_1m", "gold@trade"]);
+  bench.connect();
+  bench.socket.answer("SUBSCRIBE", { result: null });
+  bench.socket.say(kline(7, true));
+  bench.socket.say(kline(7));
+  bench.socket.onclose?.({ code: 4008 });
+  bench.pass(500);
+  bench.socket.open();
+  return bench;
+}
+
+test("what is asked for the first time may be behind what a page has read", () => {
+  const bench = new Bench();
+  bench.stream.want(["gold@trade"]);
+  bench.connect();
+  assert.deepEqual(bench.missed, []);
+  bench.socket.answer("SUBSCRIBE", { result: null });
+  bench.stream.want(["gold@trade", "btc@trade"]);
+  bench.socket.answer("SUBSCRIBE", { result: null });
+  assert.deepEqual(bench.fresh, [["gold@trade"], ["btc@trade"]]);
+  assert.deepEqual(bench.missed, []);
+});
+
+test("after a loss it returns by itself and takes up each stream where it broke off", () => {
+  const bench = returned();
+  assert.equal(bench.states.at(-1), "reconnecting");
+  bench.socket.greet("epoch-1");
+  assert.equal(bench.states.at(-1), "live");
+  const position = { stream: "gold@kline_1m", epoch: "epoch-1", u: 7 };
+  assert.deepEqual(bench.socket.asked("RESUME"), [[position]]);
+  bench.socket.answer("RESUME", { result: [{ stream: "gold@kline_1m", recovered: true }] });
+  bench.socket.say(kline(8, true));
+  bench.socket.say(kline(8));
+  assert.deepEqual(bench.missed, []);
+  // Nothing was heard of the trades, so there is no place to take them up at.
+  bench.socket.answer("SUBSCRIBE", { result: null });
+  assert.deepEqual(bench.missed, [["gold@trade"]]);
+});
+
+test("what the server cannot recover was missed, and the count begins anew", () => {
+  const bench = returned();
+  bench.socket.greet("epoch-2");
+  bench.socket.answer("RESUME", { result: [{ stream: "gold@kline_1m", recovered: false }] });
+  assert.deepEqual(bench.missed, [["gold@kline_1m"]]);
+  bench.socket.say(kline(1));
+  bench.socket.say(kline(2, true));
+  bench.socket.onclose?.({});
+  bench.pass(500);
+  bench.socket.open();
+  const position = { stream: "gold@kline_1m", epoch: "epoch-2", u: 2 };
+  assert.deepEqual(bench.socket.asked("RESUME"), [[position]]);
+  assert.equal(bench.missed.length, 1);
+});
+
+test("a server that does not know how to resume is subscribed to again, all missed", () => {
+  const bench = returned();
+  bench.socket.greet("epoch-1");
+  bench.socket.answer("RESUME", { error: { code: 2, msg: "method must be one of" } });
+  assert.deepEqual(bench.socket.asked("SUBSCRIBE").flat().sort(), ["gold@kline_1m", "gold@trade"]);
+  bench.socket.answer("SUBSCRIBE", { result: null });
+  assert.deepEqual(bench.missed, [["gold@kline_1m"], ["gold@trade"]]);
+});
+
+test("an epoch that outlives a restart goes on counting", () => {
+  const bench = returned();
+  bench.socket.greet("epoch-2");
+  bench.socket.answer("RESUME", { result: [{ stream: "gold@kline_1m", recovered: true }] });
+  bench.socket.say(kline(9, true));
+  assert.deepEqual(bench.missed, [["gold@kline_1m"]]);
+});
+
+for (const [name, events, isLoss] of /** @type {const} */ ([
+  ["the next closed bar", [kline(4, true)], false],
+  ["the forming bar again", [kline(3), kline(3)], false],
+  ["a closed bar too far", [kline(5, true)], true],
+  ["a forming bar after a close that never came", [kline(4)], true],
+  ["a count that goes back", [kline(2, true)], true],
+  ["a server that does not count", [kline(), kline(undefined, true)], false],
+])) {
+  test(`a jump of u is a loss: ${name}`, () => {
+    const bench = new Bench();
+    bench.stream.want(["gold@kline_1m"]);
+    bench.connect();
+    for (const event of [kline(3, true), ...events]) bench.socket.say(event);
+    assert.equal(bench.events.length, 1 + events.length);
+    assert.deepEqual(bench.missed, isLoss ? [["gold@kline_1m"]] : []);
+  });
+}
+
+test("what is not wanted any more is not resumed, also when it comes back", () => {
   const bench = new Bench();
   bench.stream.want(["gold@kline_1m"]);
   bench.connect();
-  bench.socket.onclose?.({ code: 4008 });
-  assert.equal(bench.states.at(-1), "reconnecting");
-  assert.equal(bench.stream.nextAttemptMs, 500);
-  bench.pass(499);
+  bench.socket.say(kline(3, true));
+  bench.stream.want([]);
+  bench.socket.say(kline(4, true));
+  bench.stream.want(["gold@kline_1m"]);
+  assert.deepEqual(bench.socket.asked("RESUME"), []);
+  bench.socket.answer("SUBSCRIBE", { result: null });
+  assert.deepEqual([bench.missed, bench.fresh], [[], [["gold@kline_1m"]]]);
+});
+
+test("a stream that rests takes up where it was when it starts again", () => {
+  const bench = new Bench();
+  bench.stream.want(["gold@kline_1m"]);
+  bench.connect();
+  bench.socket.say(kline(3, true));
+  const { socket } = bench;
+  bench.stream.stop();
+  assert.ok(socket.isClosed);
+  bench.pass(600_000);
+  bench.stream.retryNow();
   assert.equal(bench.sockets.length, 1);
-  bench.pass(1);
-  assert.equal(bench.sockets.length, 2);
+  bench.stream.start();
+  bench.stream.start();
   bench.socket.open();
-  assert.deepEqual(bench.socket.asked("SUBSCRIBE"), [["gold@kline_1m"]]);
-  assert.equal(bench.states.at(-1), "live");
-  assert.equal(bench.returns, 1);
+  assert.equal(bench.sockets.length, 2);
+  assert.equal(bench.socket.asked("RESUME").length, 1);
+});
+
+test("a stop while waiting for the next attempt ends the attempts", () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.socket.onclose?.({});
+  bench.stream.stop();
+  bench.pass(60_000);
+  assert.equal(bench.sockets.length, 1);
+  assert.equal(bench.stream.nextAttemptMs, 0);
+});
+
+test("a socket that never opens is given up", () => {
+  const bench = new Bench();
+  bench.stream.start();
+  bench.pass(8500);
+  assert.ok(bench.sockets[0]?.isClosed);
+  assert.equal(bench.sockets.length, 2);
+});
+
+test("an address that may not be connected to is a loss like others", () => {
+  /** @type {string[]} */
+  const states = [];
+  const stream = new Stream({
+    openSocket: () => {
+      throw new SyntaxError("insecure");
+    },
+    onEvent: () => {},
+    onMissed: () => {},
+    onState: (state) => states.push(state),
+    now: () => 0,
+    schedule: () => () => {},
+  });
+  stream.start();
+  assert.deepEqual(states, ["connecting", "reconnecting"]);
 });
 
 test("a server that accepts and closes at once meets growing delays", () => {
@@ -204,6 +373,7 @@ test("late events of a socket that was given up change nothing", () => {
   const old = bench.socket;
   bench.pass(8500);
   bench.socket.open();
+  bench.socket.greet("epoch-1");
   old.onclose?.({});
   old.say({ e: "trade", s: "GOLD", p: "1", q: "1", T: 1, t: 1 });
   assert.equal(bench.states.at(-1), "live");
@@ -213,12 +383,24 @@ test("late events of a socket that was given up change nothing", () => {
 test("asking to retry does not wait, and never opens two sockets", () => {
   const bench = new Bench();
   bench.connect();
-  bench.stream.retryNow();
-  assert.equal(bench.sockets.length, 1);
   bench.socket.onclose?.({});
   bench.stream.retryNow();
-  bench.pass(20_000);
+  bench.stream.retryNow();
+  bench.pass(1000);
   assert.equal(bench.sockets.length, 2);
+});
+
+test("asking to retry an open socket finds out soon whether it is dead", () => {
+  const bench = new Bench();
+  bench.connect();
+  bench.socket.answerProbe();
+  bench.stream.retryNow();
+  bench.socket.answerProbe();
+  bench.pass(3000);
+  assert.equal(bench.sockets.length, 1);
+  bench.stream.retryNow();
+  bench.pass(3000);
+  assert.equal(bench.states.at(-1), "reconnecting");
 });
 
 test("events reach the listener, answers and oddities do not", () => {
