@@ -55,6 +55,7 @@ from appliance.web import (
     lightweight,
     ops,
     quotes,
+    sdk,
     security,
     sse,
     stream,
@@ -153,6 +154,7 @@ def create_app(appliance: Appliance) -> App:
     for module in (trades, admin, backups, verify, demo, ops, stream, sse, dashboard):
         app.blueprint(module.blueprint(appliance.parts))
     app.blueprint(binance.blueprint(appliance.parts, appliance.store.reader))
+    app.blueprint(sdk.blueprint())
     for pushing in (events, webhooks):
         app.blueprint(pushing.blueprint(appliance.parts, appliance.pushed))
     return app

@@ -40,6 +40,7 @@ from appliance.web import (
     lightweight,
     ops,
     quotes,
+    sdk,
     security,
     trades,
     udf,
@@ -325,6 +326,7 @@ def application(parts: Parts) -> Sanic[Any, Any]:
         app.blueprint(module.blueprint(parts))
     for module in (trades, admin, backups, verify, demo, ops, dashboard):
         app.blueprint(module.blueprint(parts))
+    app.blueprint(sdk.blueprint())
     return app
 
 

@@ -20,6 +20,8 @@ import {
 
 const FIRST_MS = 500;
 const LONGEST_MS = 20_000;
+/** What a page read longer ago than this, before its stream began, is not fresh any more. */
+const FRESH_MS = 10_000;
 const PROBE_EVERY_MS = 10_000;
 const PATIENCE_MS = 8_000;
 /** For a reader who has come back and looks at old prices. */
@@ -39,8 +41,9 @@ export class Stream {
   #options;
   /** @type {Socket | null} */
   #socket = null;
-  /** @type {Set<string>} */
-  #wanted = new Set();
+  /** Since when each stream is wanted, in milliseconds. */
+  /** @type {Map<string, number>} */
+  #wanted = new Map();
   /** How far each followed stream was heard, on this socket or one before it; null: not known. */
   /** @type {Map<string, Position | null>} */
   #heard = new Map();
@@ -90,10 +93,13 @@ export class Stream {
   /** Replaces the set of streams; only the difference is sent. @param {Iterable<string>} streams */
   want(streams) {
     const next = new Set(streams);
-    const gone = [...this.#wanted].filter((name) => !next.has(name));
+    const gone = [...this.#wanted.keys()].filter((name) => !next.has(name));
     const added = [...next].filter((name) => !this.#wanted.has(name));
-    this.#wanted = next;
-    for (const name of gone) this.#heard.delete(name);
+    for (const name of added) this.#wanted.set(name, this.#options.now());
+    for (const name of gone) {
+      this.#wanted.delete(name);
+      this.#heard.delete(name);
+    }
     if (!this.#isOpen) return;
     if (gone.length) this.#ask([], (id) => request("UNSUBSCRIBE", gone, id));
     if (added.length) this.#ask(added, (id) => request("SUBSCRIBE", added, id));
@@ -129,7 +135,7 @@ export class Stream {
     this.#socket?.send(HELLO);
     const positions = [...this.#heard.values()].filter((position) => position !== null);
     const known = positions.map(({ stream }) => stream);
-    const rest = [...this.#wanted].filter((name) => !known.includes(name));
+    const rest = [...this.#wanted.keys()].filter((name) => !known.includes(name));
     if (known.length) this.#ask(known, (id) => resume(positions, id));
     // Also those to be resumed: an old server refuses to, and to others it is no news.
     const all = [...rest, ...known];
@@ -187,8 +193,11 @@ export class Stream {
 
   /** @param {string[]} streams */
   #missed(streams) {
-    const fresh = streams.filter((name) => !this.#heard.has(name));
-    const lost = streams.filter((name) => this.#heard.has(name));
+    const latest = this.#options.now() - FRESH_MS;
+    const isFresh = (/** @type {string} */ name) =>
+      !this.#heard.has(name) && /** @type {number} */ (this.#wanted.get(name)) >= latest;
+    const fresh = streams.filter(isFresh);
+    const lost = streams.filter((name) => !fresh.includes(name));
     // What follows begins a new count.
     for (const name of streams) this.#heard.set(name, null);
     if (fresh.length) this.#options.onMissed(fresh, true);

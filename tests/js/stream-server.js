@@ -19,6 +19,8 @@ export class StreamServer {
   #u = 0;
   #epoch = 1;
   time = 60_000;
+  /** In one answer. */
+  mostBars = 10_000;
 
   /** @param {(name: string) => boolean} happens by chance */
   constructor(happens) {
@@ -116,9 +118,43 @@ export class StreamServer {
     const missed = this.#ring.filter((event) => event.u > u);
     const recovered = epoch === this.epoch && missed.length === this.#u - u;
     socket.say({ id, result: [{ stream: TOPIC, recovered }] });
-    if (!recovered) return this.#subscribe(socket);
-    socket.isSubscribed = true;
-    for (const event of missed) socket.queue(event.body, event.u, true);
+    for (const event of recovered ? missed : []) socket.queue(event.body, event.u, true);
+    this.#subscribe(socket);
+  }
+
+  /** The datafeed's REST. @param {string | URL} address */
+  async fetch(address) {
+    const { pathname, searchParams } = new URL(address);
+    const fails = this.happens("failure");
+    const body = this.#udf(pathname.split("/").at(-1) ?? "", searchParams);
+    await new Promise((resolve) => setImmediate(resolve));
+    return new Response(JSON.stringify(body), { status: fails ? 503 : 200 });
+  }
+
+  /** @param {string} name @param {URLSearchParams} query */
+  #udf(name, query) {
+    const symbol = query.get("symbol");
+    if (name === "config") return { supported_resolutions: ["1"] };
+    if (symbol !== null && symbol !== "GOLD") return { s: "error", errmsg: "unknown_symbol" };
+    if (name === "symbols") return { name: "GOLD", ticker: "GOLD" };
+    return this.#history(...["from", "to", "countback"].map((key) => Number(query.get(key))));
+  }
+
+  #history(from = 0, to = 0, countback = 0) {
+    const before = [...this.bars.values()].filter(({ time }) => time < to);
+    const all = before.sort((a, b) => a.time - b.time);
+    const count = Math.max(countback, all.filter(({ time }) => time >= from).length);
+    const bars = all.slice(-Math.min(count, this.mostBars));
+    if (!bars.length) return { s: "no_data" };
+    const [t, o, h, l, c, v] = /** @type {const} */ ([
+      "time",
+      "open",
+      "high",
+      "low",
+      "close",
+      "volume",
+    ]).map((key) => bars.map((bar) => bar[key]));
+    return { s: "ok", t, o, h, l, c, v };
   }
 
   /** @param {{to?: number, limit: number}} page */

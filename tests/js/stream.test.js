@@ -187,6 +187,15 @@ test("what is asked for the first time may be behind what a page has read", () =
   assert.deepEqual(bench.missed, []);
 });
 
+test("a stream that the server takes up late may have missed anything", () => {
+  const bench = new Bench();
+  bench.stream.want(["gold@trade"]);
+  bench.pass(11_000);
+  bench.connect();
+  bench.socket.answer("SUBSCRIBE", { result: null });
+  assert.deepEqual([bench.fresh, bench.missed], [[], [["gold@trade"]]]);
+});
+
 test("after a loss it returns by itself and takes up each stream where it broke off", () => {
   const bench = returned();
   assert.equal(bench.states.at(-1), "reconnecting");
