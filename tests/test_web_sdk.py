@@ -9,7 +9,7 @@ import pytest
 from appliance.web.sdk import sdk_file
 from tests.web_server import Web, serving
 
-ENTRIES = ("/sdk/datafeed.js", "/sdk/datafeed.global.js")
+ENTRIES = ("/sdk/datafeed.js", "/sdk/datafeed.global.js", "/sdk/chart.js")
 _IMPORT = re.compile(r'(?:from "|URL\(")(\.{1,2}/[^"]+|datafeed\.js)"')
 
 
@@ -42,7 +42,7 @@ def test_a_module_that_is_held_already_is_not_sent_again(web: Web) -> None:
 
 
 def test_declarations_are_text_to_copy(web: Web) -> None:
-    for name in ("datafeed",):
+    for name in ("datafeed", "chart"):
         answer = web.ask(f"/sdk/types/{name}.d.ts")
         assert (200, "text/plain; charset=utf-8") == (
             answer.status,

@@ -32,6 +32,11 @@ export class Api {
     return (await this.#get("/api/lightweight/markets?limit=1000")).data;
   }
 
+  /** @param {string} symbol @returns {Promise<Market>} */
+  async fetchMarket(symbol) {
+    return (await this.#get(`/api/lightweight/markets/${encodeURIComponent(symbol)}`)).data;
+  }
+
   /**
    * @param {PageRequest} page
    * @returns {Promise<Page>}

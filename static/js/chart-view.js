@@ -44,7 +44,7 @@ export class ChartView {
   /** What the reader last chose to see; a change of interval may show less or more of it. */
   /** @type {View | null} */
   #wanted = null;
-  #palette = readPalette();
+  #palette;
   /** Times of bars that are in ink for a moment, as they were revised. */
   /** @type {Set<number> | undefined} */
   #revised;
@@ -59,6 +59,7 @@ export class ChartView {
   constructor(root, now_s) {
     this.#root = root;
     this.#now_s = now_s;
+    this.#palette = readPalette(root);
     this.#state = {
       palette: this.#palette,
       price: null,
@@ -236,7 +237,7 @@ export class ChartView {
 
   /** After a change of theme or palette. */
   recolour() {
-    this.#palette = readPalette();
+    this.#palette = readPalette(this.#root);
     this.#state.palette = this.#palette;
     this.#applyColours();
     this.redrawAll();

@@ -17,11 +17,11 @@ const TOKENS = /** @type {const} */ ([
   "raised",
 ]);
 
-/** @returns {Palette} */
-export function readPalette() {
+/** @param {HTMLElement} root where the tokens hold @returns {Palette} */
+export function readPalette(root) {
   // A custom property reads as written; only a real property resolves light-dark().
   const probe = document.createElement("i");
-  document.body.append(probe);
+  root.append(probe);
   const entries = TOKENS.map((name) => {
     probe.style.color = `var(--${name})`;
     return [name, getComputedStyle(probe).color];

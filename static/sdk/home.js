@@ -11,11 +11,10 @@ export const HOME = import.meta.url.replace(/(static\/)?sdk\/[^/]*$/, "");
  */
 export function serverAddress(api, page = globalThis.document?.baseURI) {
   if (!api) return HOME;
-  if (!URL.canParse(api, page)) throw new TypeError(`api must be an address, was '${api}'`);
-  const address = new URL(api, page);
-  if (!/^https?:$/.test(address.protocol)) {
-    throw new TypeError(`api must begin with https:// or http://, was '${api}'`);
+  if (!/^(https?:\/)?\//.test(api) || !URL.canParse(api, page)) {
+    throw new TypeError(`api must be like https://charts.example or /charts, was '${api}'`);
   }
+  const address = new URL(api, page);
   const path = address.pathname.replace(/\/*$/, "/");
   return address.origin + path;
 }

@@ -61,6 +61,11 @@ export class Hub {
     };
   }
 
+  /** When the next attempt is due, by `performance.now()`; 0 while none is. */
+  get nextAttemptMs() {
+    return this.#stream.nextAttemptMs;
+  }
+
   retryNow() {
     this.#stream.retryNow();
   }

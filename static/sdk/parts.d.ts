@@ -1,6 +1,14 @@
 /** The shapes inside the modules of /sdk, for the checker only; pages use datafeed.d.ts and chart.d.ts. */
 
-import type { StreamEvent, StreamOptions, StreamState } from "../js/types.js";
+import type { LogicalRange } from "../js/library.js";
+import type {
+  Candle,
+  ConnectionKind,
+  StreamEvent,
+  StreamOptions,
+  StreamState,
+} from "../js/types.js";
+import type { ChartPanel } from "./chart-panel.js";
 import type { Hub } from "./hub.js";
 import type { Bar, Quote } from "./types/datafeed.js";
 import type { Udf } from "./udf.js";
@@ -85,4 +93,34 @@ export interface LiveQuotesOptions {
   fastSymbols: string[];
   onQuotes: (quotes: Quote[]) => void;
   schedule?: Schedule;
+}
+
+// The chart.
+
+export type SessionState = "loading" | "ready" | "empty" | "error";
+
+export interface PanelOptions {
+  root: ShadowRoot;
+  now_s: () => number;
+  onRange: (range: LogicalRange | null) => void;
+}
+
+export interface PanelState {
+  kind: string;
+  title: string;
+  fact: string;
+  retry?: () => void;
+}
+
+export interface SessionOptions {
+  server: string;
+  symbol: string;
+  interval: string;
+  panel: ChartPanel;
+  now_s: () => number;
+  /** The server's clock, in milliseconds, as events tell it. */
+  onClock: (sentMs: number) => void;
+  onState: (state: SessionState, words?: { title: string; fact: string }) => void;
+  onConnection: (kind: ConnectionKind) => void;
+  onBar: (last: Candle | undefined) => void;
 }

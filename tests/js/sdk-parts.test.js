@@ -49,7 +49,7 @@ test("a server may be written in any form, and is where the module came from by 
   assert.equal(socketAddress("http://localhost:3000/"), "ws://localhost:3000/ws");
   for (const odd of ["charts.example", "ftp://charts.example", "http://"]) {
     const message = new RegExp(`^api must .*, was '${odd}'$`);
-    assert.throws(() => serverAddress(odd), { name: "TypeError", message });
+    assert.throws(() => serverAddress(odd, "https://a.example"), { name: "TypeError", message });
   }
 });
 

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 
-/** @import { Bar, Datafeed, HistoryMetadata, SymbolInfo } from "../../static/sdk/types/datafeed.js" */
+/** @import { Bar, Datafeed, HistoryMetadata, SymbolInfo } from "https://charts.example/sdk/datafeed.js" */
 
 let subscriptions = 0;
 
