@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from appliance.model import LOG_INDEX_BITS, VOLUME, MarketSpec, trade_table
@@ -35,6 +36,30 @@ def batch(rows: int, first: int, per_second: int) -> pa.Table:
         kind=pa.repeat(pa.scalar("trade"), rows),
         chain_id=pa.array(np.ones(rows, np.uint64)),
         block_number=pa.array(number.astype(np.uint64)),
+    )
+
+
+def spread(
+    times: npt.NDArray[np.int64], markets: int, random_numbers: np.random.Generator
+) -> pa.Table:
+    """Return a trade at each of these unix seconds in each of some markets, without coordinates."""
+    rows = len(times) * markets
+    prices = np.round(100 + np.cumsum(random_numbers.normal(0, 0.05, rows)) % 50, 2)
+    micros = np.tile(times * 10**6, markets)
+    sizes = np.zeros((rows, 2), np.int64)
+    sizes[:, 0] = random_numbers.integers(1, 10**5, rows) * 10**13
+    volume = pa.Array.from_buffers(VOLUME, rows, [None, pa.py_buffer(sizes.tobytes())])
+    return trade_table(
+        rows,
+        market_id=pa.array(np.repeat(np.arange(markets, dtype=np.uint32), len(times))),
+        time=pa.array(micros).cast(pa.timestamp("us", "UTC")),
+        sequence=pa.array(micros.astype(np.uint64)),
+        price=pa.array(prices),
+        execution_price=pa.array(prices),
+        base_volume=volume,
+        quote_volume=volume,
+        kind=pa.repeat(pa.scalar("trade"), rows),
+        trade_id=pa.array([str(n) for n in range(rows)]),
     )
 
 

@@ -18,16 +18,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import pyarrow as pa
 
 from appliance.metrics import Metrics
-from appliance.model import MarketSpec, trade_table
+from appliance.model import MarketSpec
 from appliance.settings import Settings
 from appliance.store.store import Store
 from bench.client import Load, load
+from bench.data import spread
 from bench.history import connect, free_port
 
 MARKETS: Final = 200
@@ -210,33 +210,10 @@ def _fill(folder: Path) -> None:
     try:
         for first in range(0, MARKETS, _AT_ONCE):
             specs = tuple(MarketSpec(f"M{n}") for n in range(first, first + _AT_ONCE))
-            store.writer.submit(_trades(times, len(specs), random_numbers), specs).result()
+            store.writer.submit(spread(times, len(specs), random_numbers), specs).result()
         store.writer.call(lambda c: c.command("OPTIMIZE TABLE candles FINAL")).result()
     finally:
         store.close()
-
-
-def _trades(times: Any, markets: int, random_numbers: np.random.Generator) -> pa.Table:
-    rows = len(times) * markets
-    prices = np.round(100 + np.cumsum(random_numbers.normal(0, 0.05, rows)) % 50, 2)
-    micros = np.tile(times * 10**6, markets)
-    sizes = np.zeros((rows, 2), np.int64)
-    sizes[:, 0] = random_numbers.integers(1, 10**5, rows) * 10**13
-    volume = pa.Array.from_buffers(
-        pa.decimal128(38, 18), rows, [None, pa.py_buffer(sizes.tobytes())]
-    )
-    return trade_table(
-        rows,
-        market_id=pa.array(np.repeat(np.arange(markets, dtype=np.uint32), len(times))),
-        time=pa.array(micros).cast(pa.timestamp("us", "UTC")),
-        sequence=pa.array(micros.astype(np.uint64)),
-        price=pa.array(prices),
-        execution_price=pa.array(prices),
-        base_volume=volume,
-        quote_volume=volume,
-        kind=pa.repeat(pa.scalar("trade"), rows),
-        trade_id=pa.array([str(n) for n in range(rows)]),
-    )
 
 
 @contextmanager
