@@ -2,14 +2,16 @@
 
 The server, the load generator and the one who posts trades are three processes on the same cores;
 each one's share is told. A latency is the time from a posted trade's acknowledgement to the arrival
-of the bar that holds it, of every trade at every client; below 0, bars came first. `fan-out` is the
-CPU of the server's event loop, less that of the same trades and bars with one subscriber, for each
-socket write; `bare` writes ready frames of the same size to the same sockets in the same run.
+of the bar that holds it, of every trade at every client; below 0, bars came first. The cost of a
+socket write is the CPU of the server's event loop: `in traffic` less that of the same trades and
+bars with one subscriber (too small a part to be told apart where writes are few), `hub alone` with
+an event published to every stream; `bare` writes as many ready bytes to the same sockets.
 """
 
 import http.client
 import json
 import os
+import statistics
 import subprocess
 import sys
 import threading
@@ -25,6 +27,8 @@ from bench.history import connect, free_port
 
 CONNECTIONS: Final = int(os.environ.get("BENCH_CONNECTIONS", "2000"))
 MORE: Final = tuple(map(int, os.environ.get("BENCH_MORE", "4000,6000,8000,10000").split(",")))
+FIRST: Final = 100
+"""Connections that are not counted: what the first ones cause once is not theirs."""
 MARKETS: Final = 600
 EACH: Final = 3
 RATE: Final = 50
@@ -35,8 +39,11 @@ ALONE_S: Final = 20.0
 MORE_S: Final = 20.0
 POSTERS: Final = 16
 """Connections that post in turn, as several may wait for an acknowledgement at a time."""
-BARE_ROUNDS: Final = 100
-SPACING_S: Final = 0.05
+BARE_ROUNDS: Final = 20
+BARE_TURNS: Final = 5
+EVENT_BYTES: Final = 300
+"""About what the event of a bar has."""
+SPACING_S: Final = 0.1
 KEY: Final = "bench-key-0123456789"
 _HEADERS: Final = {"X-API-Key": KEY, "Content-Type": "application/x-ndjson"}
 Floats = npt.NDArray[np.float64]
@@ -116,14 +123,14 @@ class Bench:
 
     def memory(self) -> None:
         """Connect, subscribe, and print the resident bytes for each connection."""
-        self.load.ask("connect", clients=100)  # whatever the first ones cause is not theirs
+        self.load.ask("connect", clients=FIRST)
         before = self.server.ask("cpu")["bytes"]
-        self.load.ask("connect", clients=100 + CONNECTIONS)
+        self.load.ask("connect", clients=CONNECTIONS)
         self.load.ask("subscribe", markets=MARKETS, each=EACH)
         time.sleep(8)
         after = self.server.ask("cpu")["bytes"]
         self.load.ask("unsubscribe")
-        each = (after - before) / CONNECTIONS
+        each = (after - before) / (CONNECTIONS - FIRST)
         print(f"memory of an idle connection with {EACH} subscriptions: {each / 1000:.1f} kB")
 
     def _alone(self, markets: int) -> dict[str, float]:
@@ -142,18 +149,28 @@ class Bench:
         self.load.ask("subscribe", markets=markets, each=EACH)
         time.sleep(5)
         measured = self._measure(markets, SECONDS)
-        self.load.ask("unsubscribe")
-        writes, size = measured["writes"], measured["bytes"] // max(measured["writes"], 1)
-        bare = self.server.ask("bare", size=max(size, 130), rounds=BARE_ROUNDS, spacing_s=SPACING_S)
-        bare_us = bare["loop_s"] / bare["writes"] * 1e6
-        ours_us = (measured["loop_s"] - alone["loop_s"] * SECONDS) / writes * 1e6
+        writes = measured["writes"]
+        traffic_us = (measured["loop_s"] - alone["loop_s"] * SECONDS) / writes * 1e6
         print(f"\n{title}, {RATE} trades/s, {SECONDS:.0f} s\n  {_latencies(measured)}")
         print(f"  {measured['problems']}")
         print(f"  {_shares(measured, SECONDS)} (trades and bars alone {alone['cpu_s']:.2f})")
-        print(
-            f"  {writes:,} writes of {size} bytes: fan-out {ours_us:.1f} µs each, "
-            f"bare {bare_us:.1f} µs, ratio {ours_us / bare_us:.2f}"
-        )
+        size = measured["bytes"] // writes
+        print(f"  {writes:,} writes of {size} bytes in traffic: {traffic_us:.1f} µs each")
+        print(f"  {self._fan_out()}")
+        self.load.ask("unsubscribe")
+
+    def _fan_out(self) -> str:
+        """Return the cost of a write by the hub alone and by a bare loop, measured in turns."""
+        how = {"rounds": BARE_ROUNDS, "spacing_s": SPACING_S}
+        hub_us, bare_us = [], []
+        for _ in range(BARE_TURNS):
+            hub = self.server.ask("fan_out", size=EVENT_BYTES, **how)
+            size = EVENT_BYTES * EACH + 4 * EACH
+            bare = self.server.ask("bare", size=size, **how)
+            hub_us.append(hub["loop_s"] / hub["writes"] * 1e6)
+            bare_us.append(bare["loop_s"] / bare["writes"] * 1e6)
+        ours, theirs = statistics.median(hub_us), statistics.median(bare_us)
+        return f"hub alone {ours:.1f} µs, bare {theirs:.1f} µs, ratio {ours / theirs:.2f}"
 
     def largest(self) -> None:
         """Connect more and more clients to the same markets until p99 passes 1 s."""
@@ -238,9 +255,12 @@ class Received:
         group = self.who.astype(np.int64) * MARKETS + self.market[self.what]
         order = np.argsort(group, kind="stable")
         group, last, when = group[order], self.last[self.what][order], self.when[order]
+        # the newest trade so far: a bar that closes comes after the first trades of the next one
         is_first = np.diff(group, prepend=-1) != 0
+        oldest, span = last.min(), np.ptp(last) + 1
+        offsets = np.cumsum(is_first) * span
+        last = np.maximum.accumulate(last - oldest + offsets) - offsets + oldest
         before = np.where(is_first, 0, np.roll(last, 1))
-        last = np.maximum(last, before)
         found = []
         for name, acks in posted.acks.items():
             sequences, at = (np.array(column) for column in zip(*sorted(acks), strict=True))

@@ -58,9 +58,10 @@ class Client:
 
     def put(self, message: Message) -> bool:
         """Queue a message; return whether it took the place of an older state."""
+        queue, key = self.queue, message.key
+        older = queue.pop(key, None) if queue else None
+        queue[key] = message
         self.queued += message.size
-        older = self.queue.pop(message.key, None)
-        self.queue[message.key] = message
         if older is None:
             return False
         self.queued -= older.size
@@ -68,14 +69,16 @@ class Client:
 
     def take(self, most: int) -> tuple[bytes, int]:
         """Remove what waits, not much more than `most` bytes of it; return it and its count."""
+        queue = self.queue
         if self.queued <= most:
-            frames = [message.frame(self.form) for message in self.queue.values()]
-            self.queue.clear()
+            form = self.form
+            frames = [message.frames[form] or message.frame(form) for message in queue.values()]
+            queue.clear()
             self.queued = 0
             return b"".join(frames), len(frames)
         frames, size = [], 0
-        while self.queue and size < most:
-            message = self.queue.pop(next(iter(self.queue)))
+        while queue and size < most:
+            message = queue.pop(next(iter(queue)))
             self.queued -= message.size
             frames.append(message.frame(self.form))
             size += len(frames[-1])

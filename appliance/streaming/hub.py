@@ -19,7 +19,7 @@ from appliance.interval import OFFERED
 from appliance.metrics import Metrics
 from appliance.streaming.client import Client, Sink
 from appliance.streaming.limits import SHUTDOWN, SLOW, TOO_MANY, Limits
-from appliance.streaming.message import Event, Form, Message
+from appliance.streaming.message import EXTENDED, Event, Form, Message
 from appliance.streaming.topic import Record, Topic
 
 _CHECK_S: Final = 1.0
@@ -181,17 +181,23 @@ class Hub:
         if topic is None:
             return
         most_bytes, most = self.limits.queue_bytes, self.limits.queue_messages
+        waiting = self._waiting
         for event in events:
-            message = self._counted(topic, event)
-            attended = []
-            for client in topic.watchers:
-                if event.extended and not client.form.is_extended:
+            message, full, replaced = self._counted(topic, event), [], 0
+            for client in topic.watchers:  # the innermost loop: once for each message and client
+                if event.extended and client.form not in EXTENDED:
                     continue
-                self._replaced += client.put(message)
-                if not client.is_waiting or client.queued > most_bytes or len(client.queue) > most:
-                    attended.append(client)
-            for client in attended:
+                replaced += client.put(message)
+                if client.queued > most_bytes or len(client.queue) > most:
+                    full.append(client)
+                elif not client.is_waiting:
+                    client.is_waiting = True
+                    waiting.append(client)
+            self._replaced += replaced
+            for client in full:
                 self._attend(client)
+        if waiting:
+            self._schedule()
 
     def skip(self, name: str, count: int = 1) -> None:
         """Count events of a topic that will not be told: whoever resumes learns of a loss."""
@@ -239,7 +245,7 @@ class Hub:
     def replay(self, client: Client, records: Iterable[tuple[str, Record]]) -> None:
         """Queue for one client what it missed."""
         for name, (u, place, event) in records:
-            if client.form.is_extended or not event.extended:
+            if client.form in EXTENDED or not event.extended:
                 self._put(client, Message(event, name, u, f"{self.epoch}.{place}"))
 
     def count_return(self, recovered: bool) -> None:
@@ -347,7 +353,7 @@ class Hub:
     def close_all(self, goodbye: bytes) -> None:
         """Close every connection as the server stops, after what waits and, extended, `goodbye`."""
         for client in list(self._clients):
-            if client.form.is_extended:
+            if client.form in EXTENDED:
                 client.put(Message(Event(goodbye)))
             while client.queue and client.sink.is_writable:
                 self._write(client)

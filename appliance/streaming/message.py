@@ -35,14 +35,15 @@ class Form(IntEnum):
     BLOCK = 4
     """Of server-sent events: extended and wrapped."""
 
-    @property
-    def is_extended(self) -> bool:
-        """Return whether clients of this form said HELLO, or need not."""
-        return self >= Form.EXTENDED
-
     def said_hello(self) -> "Form":
         """Return the form after a HELLO."""
-        return Form(self | 2) if self < Form.EXTENDED else self
+        return Form(self | 2) if self not in EXTENDED else self
+
+
+EXTENDED: Final = frozenset({Form.EXTENDED, Form.EXTENDED_WRAPPED, Form.BLOCK})
+"""The forms of clients that said HELLO, or need not."""
+_WRAPPED: Final = frozenset({Form.WRAPPED, Form.EXTENDED_WRAPPED, Form.BLOCK})
+_UNFRAMED: Final[tuple[bytes | None, ...]] = (None,) * len(Form)
 
 
 class Message:
@@ -52,14 +53,15 @@ class Message:
     topics, as server-sent events are told it (empty for states, whose place says nothing).
     """
 
-    __slots__ = ("_frames", "_payload", "_topic", "_u", "extended", "key", "place", "size")
+    __slots__ = ("_payload", "_topic", "_u", "extended", "frames", "key", "place", "size")
 
     def __init__(self, event: Event, topic: str = "", u: int = 0, place: str = "") -> None:
         """Frame nothing before somebody wants it."""
         self._payload = event.payload
         self._topic = topic
         self._u = u
-        self._frames: list[bytes | None] = [None] * len(Form)
+        self.frames = list(_UNFRAMED)
+        """What goes over the wire in each form, as far as somebody wanted it."""
         self.extended = event.extended
         self.key: Hashable = self if event.state is None else (topic, event.state)
         self.place = place
@@ -67,16 +69,16 @@ class Message:
 
     def frame(self, form: Form) -> bytes:
         """Return what goes over the wire."""
-        found = self._frames[form]
+        found = self.frames[form]
         if found is None:
-            found = self._frames[form] = self._framed(form)
+            found = self.frames[form] = self._framed(form)
         return found
 
     def _framed(self, form: Form) -> bytes:
         text = self._payload
-        if self._topic and form.is_extended:
+        if self._topic and form in EXTENDED:
             text = numbered(text, self._u)
-        if self._topic and form not in (Form.RAW, Form.EXTENDED):
+        if self._topic and form in _WRAPPED:
             text = b'{"stream":"%s","data":%s}' % (self._topic.encode(), text)
         return block(text, self.place) if form is Form.BLOCK else text_frame(text)
 

@@ -10,6 +10,7 @@ from appliance.errors import RequestError, TooLarge
 from appliance.streaming.client import Client
 from appliance.streaming.hub import Position
 from appliance.streaming.limits import BAD_MESSAGE, TOO_MANY
+from appliance.streaming.message import EXTENDED
 from appliance.streaming.resumption import Resumption
 from appliance.streaming.streams import Streams
 
@@ -114,7 +115,7 @@ class Session:
 
     def _resume(self, params: object, number: Number) -> None:
         """Subscribe, say for each stream whether all that was missed is there, and send it."""
-        if not self.client.form.is_extended:
+        if self.client.form not in EXTENDED:
             self._refuse(number, 'RESUME must come after {"method":"HELLO","id":0}')
             return
         try:

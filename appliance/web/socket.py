@@ -79,7 +79,7 @@ class Socket:
     """A WebSocket, and the sink of its client."""
 
     __slots__ = (
-        *("_early", "_fragments", "_is_text", "_lost", "_timer"),
+        *("_early", "_fragments", "_is_open", "_is_text", "_lost", "_timer", "_transport"),
         *("heard_at", "loop", "on_frame", "on_text", "protocol", "ws_proto"),
     )
 
@@ -94,6 +94,8 @@ class Socket:
         self._early = bytes(protocol.recv_buffer)  # sent with the request, which is no mistake
         self._fragments: list[bytes] = []
         self._is_text = False
+        self._is_open = True
+        self._transport: Any = protocol.transport
         self._lost: asyncio.Future[None] = self.loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
         protocol.recv_buffer.clear()
@@ -114,11 +116,12 @@ class Socket:
     @property
     def is_writable(self) -> bool:
         """Return whether what is written now would soon be on its way."""
-        return self.protocol.is_writable and self.ws_proto.state is State.OPEN
+        return self._is_open and self.protocol.is_writable
 
     def write(self, data: bytes) -> None:
         """Send frames."""
-        self.protocol.write(data)
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     def beat(self) -> None:
         """Send a ping, but not to one who has not read the last thing yet."""
@@ -136,7 +139,7 @@ class Socket:
 
     def data_received(self, data: bytes) -> None:
         """Take bytes off the wire."""
-        if self.on_text is None and self.ws_proto.state is State.OPEN:
+        if self.on_text is None and self._is_open:
             self._early += data
             if len(self._early) > _EARLY_MAX:
                 self.end(BAD_MESSAGE, "too much at once")
@@ -151,6 +154,7 @@ class Socket:
     def eof_received(self) -> bool:
         """Close, as the other side sends nothing more."""
         self.ws_proto.receive_eof()
+        self._is_open = False
         return False
 
     def connection_lost(self, _: Exception | None) -> None:
@@ -158,6 +162,7 @@ class Socket:
         if self.ws_proto.state is not State.CLOSED:
             self.ws_proto.fail(_ABNORMAL)
             self.ws_proto.state = State.CLOSED
+        self._is_open = False
         if self._timer is not None:
             self._timer.cancel()
         if not self._lost.done():
@@ -180,7 +185,7 @@ class Socket:
 
     def _take(self, frame: Frame) -> None:
         """Take one frame; a message is whole with its last one."""
-        if self.ws_proto.state is not State.OPEN:
+        if not self._is_open:
             return
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
             self._fragments, self._is_text = [], frame.opcode is Opcode.TEXT
@@ -203,19 +208,17 @@ class Socket:
 
     def _send(self) -> None:
         """Write the frames that the library made; an empty one means that no more will come."""
-        transport = self.protocol.transport
+        self._is_open = self.ws_proto.state is State.OPEN
         for data in self.ws_proto.data_to_send():
-            if transport is None or transport.is_closing():
+            if self._transport.is_closing():
                 return
             if not data:
-                transport.write_eof()
+                self._transport.write_eof()
                 self._part()
             elif data[0] != _PONG or self.protocol.is_writable:
-                transport.write(data)
+                self._transport.write(data)
 
     def _part(self) -> None:
         """Send nothing more, and cut the connection if the other side does not end it soon."""
-        transport = self.protocol.transport
-        if transport is None or self._timer is not None:
-            return
-        self._timer = self.loop.call_later(GOODBYE_S, transport.abort)
+        if self._timer is None:
+            self._timer = self.loop.call_later(GOODBYE_S, self._transport.abort)
