@@ -6,7 +6,7 @@ import itertools
 import logging
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from typing import Any
@@ -62,11 +62,13 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(limits: Limits | None = None) -> AsyncIterator[Served]:
+async def serving(
+    limits: Limits | None = None, clock: Callable[[], float] = lambda: NOON + 30
+) -> AsyncIterator[Served]:
     """Serve until the end of the block, then stop as a server does."""
     store, metrics = FakeStore(), Metrics()
     hub = Hub(metrics, "run-1", limits)
-    streams = streams_of(store, hub, lambda: NOON + 30)
+    streams = streams_of(store, hub, clock)
     app = _app(store, metrics, streams)
     listener = socket.create_server(("127.0.0.1", 0))
     server: Any = await app.create_server(

@@ -126,14 +126,12 @@ class Live:
         return [self._event(series, series.newest)] if series and series.newest else []
 
     def open_bars(self, topic: str) -> list[Event]:
-        """Return the bars of a topic that are not closed, and the newest, in order."""
+        """Return the bars of a topic that are not closed, in order."""
         series = self._series.get(topic)
-        bars = sorted(series.bars.items()) if series else []
-        return [
-            self._event(series, bar)
-            for _, bar in bars
-            if series and (not bar.closed or bar is series.newest)
-        ]
+        if series is None:
+            return []
+        bars = (bar for _, bar in sorted(series.bars.items()) if not bar.closed)
+        return [self._event(series, bar) for bar in bars]
 
     # What happens
 

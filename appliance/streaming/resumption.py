@@ -20,7 +20,7 @@ class Resumption:
         self._streams = streams
         self._hub = streams.hub
         self._client = client
-        self._names: list[str] = []
+        self._recovered: dict[str, bool] = {}
         self._missed: list[tuple[str, Record]] = []
         self._bytes = 0
 
@@ -37,8 +37,8 @@ class Resumption:
         missed = self._hub.missed(stream.name, position) if position else None
         if not self._streams.join(self._client, stream):
             raise RequestError("stream is subscribed already: send RESUME instead of SUBSCRIBE")
-        self._names.append(stream.name)
         recovered = missed is not None and self._has_room(missed)
+        self._recovered[stream.name] = recovered
         if missed is not None and recovered:
             self._missed += ((stream.name, record) for record in missed)
         if position:
@@ -57,5 +57,8 @@ class Resumption:
     def send(self) -> None:
         """Queue what was missed, as it happened, then how each stream stands."""
         self._hub.replay(self._client, sorted(self._missed, key=lambda each: each[1].place))
-        for name in self._names:
-            self._hub.show(self._client, name, self._streams.states(name))
+        for name, recovered in self._recovered.items():
+            states = self._streams.states(name)
+            if not recovered and not states:
+                states = self._streams.newest(name)
+            self._hub.show(self._client, name, states)

@@ -51,7 +51,7 @@ class Streams:
         return self.live.newest(topic) or self.tickers.state(topic)
 
     def states(self, topic: str) -> list[Event]:
-        """Return all that may have changed uncounted: bars that are not closed, or the ticker."""
+        """Return all that changes uncounted: bars that are not closed, or the ticker."""
         return self.live.open_bars(topic) or self.tickers.state(topic)
 
     def state(self) -> tuple[str, str | None]:

@@ -6,6 +6,7 @@ library, answers where it is told, and drops what a client that does not read wo
 """
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -27,6 +28,7 @@ _ABNORMAL: Final = 1006
 _PING: Final = b"\x89\x00"
 _PONG: Final = 0x8A
 _EARLY_MAX: Final = 1 << 20
+_UNSENT_MAX: Final = 64 << 10
 
 
 class StreamProtocol(WebSocketProtocol):
@@ -58,6 +60,16 @@ class StreamProtocol(WebSocketProtocol):
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
 
+    def keep_unsent_short(self) -> None:
+        """Let the system take no more than what will soon be on its way.
+
+        It would take megabytes for a client that does not read, and states that are with it can
+        no longer be replaced by newer ones.
+        """
+        connection = self.transport.get_extra_info("socket") if self.transport else None
+        if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_MAX)
+
     async def websocket_handshake(
         self, request: Request, subprotocols: Sequence[str] | None = None
     ) -> "Socket":
@@ -71,8 +83,10 @@ class StreamProtocol(WebSocketProtocol):
         lines = [f"HTTP/1.1 101 {response.reason_phrase}"]
         lines += [f"{name}: {value}" for name, value in response.headers.raw_items()]
         await self.send("\r\n".join([*lines, "", ""]).encode())  # type: ignore[no-untyped-call]
-        self.websocket = socket = Socket(frames, self)  # type: ignore[assignment]
-        return socket
+        self.keep_unsent_short()
+        opened = Socket(frames, self)
+        self.websocket = opened  # type: ignore[assignment]
+        return opened
 
 
 class Socket:

@@ -109,6 +109,7 @@ async def _serve(
         _subscribe(parts.streams, client, asked, _last_id(request))
         response = await request.respond(content_type=_TYPE, headers=_HEADERS)
         await response.send(b"retry: %d\n\n" % random.randint(*_RETRY_MS))  # noqa: S311 # no secret
+        protocol.keep_unsent_short()
         sink.start()
         hub.writable(client)
         parts.metrics.sockets_closed.labels(str(await sink.ended)).inc()
