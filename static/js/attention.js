@@ -1,6 +1,6 @@
 /** Lets a stream follow its page: who looks again, or is online again, waits for nothing. */
 
-import { scheduleTimeout } from "./stream.js";
+import { scheduleTimeout } from "./backoff.js";
 
 /** @import { Stream } from "./stream.js" */
 

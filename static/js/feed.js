@@ -3,10 +3,10 @@
  * missed while away. Holds no element; the chart is told through the callbacks.
  */
 
+import { backoffDelay, scheduleTimeout } from "./backoff.js";
 import { CandleStore } from "./candles.js";
 import { bucketStart, intervalSeconds } from "./intervals.js";
 import { compactSymbol } from "./protocol.js";
-import { backoffDelay, scheduleTimeout } from "./stream.js";
 
 /** @import { Candle, CandleEvent, FeedOptions, Place, ResetEvent } from "./types.js" */
 
@@ -131,11 +131,11 @@ export class Feed {
 
   resume() {
     this.#isPaused = false;
-    return this.missed();
+    return this.catchUp();
   }
 
   /** Reads anew what was not closed and final when we last heard of it, and what followed. */
-  missed() {
+  catchUp() {
     return this.#doubtFrom(firstUnsure(this.#store.all));
   }
 
@@ -145,10 +145,10 @@ export class Feed {
   }
 
   /** @param {number} from */
-  #doubtFrom(from) {
+  async #doubtFrom(from) {
     if (!this.symbol) return;
     if (this.#coming) this.#missedWhileLoading = true;
-    else return this.#doubt({ from, to: Infinity });
+    else await this.#doubt({ from, to: Infinity });
   }
 
   /** Reads bars anew that were revised; what is gone goes. @param {ResetEvent} event */
@@ -173,7 +173,7 @@ export class Feed {
       while (this.#stale && !this.#isPaused && !this.#coming) {
         const stale = this.#stale;
         const from = Math.max(stale.from, this.#store.first?.time ?? 0);
-        if (from < stale.to) await this.#catchUp(from, stale.to);
+        if (from < stale.to) await this.#readAnew(from, stale.to);
         if (stale === this.#stale) this.#stale = null;
         this.#failures = 0;
       }
@@ -190,7 +190,7 @@ export class Feed {
    * @param {number} from
    * @param {number} to all that is newer stays as it is
    */
-  async #catchUp(from, to) {
+  async #readAnew(from, to) {
     const choice = this.#choice;
     const store = this.#store;
     const known = store.between(from, to);

@@ -157,7 +157,7 @@ export class Session {
     if (this.#failed) return this.open(this.#failed);
     const { symbol, interval } = this.feed;
     const hasBars = streams.includes(candleStream(symbol, interval));
-    if (hasBars) void (isFresh ? this.feed.missed() : this.feed.reread());
+    if (hasBars) void (isFresh ? this.feed.catchUp() : this.feed.reread());
     if (streams.includes(tradeStream(symbol)) && !document.hidden) await this.loadTrades();
   }
 

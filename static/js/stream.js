@@ -4,6 +4,7 @@
  * sockets, time and chance are passed in.
  */
 
+import { backoffDelay, scheduleTimeout } from "./backoff.js";
 import {
   HELLO,
   HELLO_ID,
@@ -18,23 +19,12 @@ import {
 
 /** @import { Answer, Position, Socket, StreamEvent, StreamOptions } from "./types.js" */
 
-const FIRST_MS = 500;
-const LONGEST_MS = 20_000;
 /** What a page read longer ago than this, before its stream began, is not fresh any more. */
 const FRESH_MS = 10_000;
 const PROBE_EVERY_MS = 10_000;
 const PATIENCE_MS = 8_000;
 /** For a reader who has come back and looks at old prices. */
 const HURRIED_PATIENCE_MS = 3_000;
-
-/**
- * @param {() => void} work
- * @param {number} ms
- */
-export function scheduleTimeout(work, ms) {
-  const handle = setTimeout(work, ms);
-  return () => clearTimeout(handle);
-}
 
 export class Stream {
   /** @type {Required<StreamOptions>} */
@@ -242,14 +232,4 @@ export class Stream {
 /** @param {any} result of the greeting; servers that do not know it have no epoch */
 function epochOf(result) {
   return String(result?.epoch ?? "");
-}
-
-/**
- * Between half and all of the doubled delay, so that a thousand readers do not return at once.
- * @param {number} attempt 0 for the first retry
- * @param {() => number} [random] in [0, 1)
- */
-export function backoffDelay(attempt, random = Math.random) {
-  const full = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(attempt, 30));
-  return Math.round(full / 2 + (full / 2) * random());
 }

@@ -4,11 +4,11 @@
  */
 
 import { RequestError } from "../js/api.js";
+import { backoffDelay, scheduleTimeout } from "../js/backoff.js";
 import { describeConnection } from "../js/connection.js";
 import { Feed } from "../js/feed.js";
 import { decimalsOf } from "../js/market-row.js";
 import { candleStream, tickerStream } from "../js/protocol.js";
-import { backoffDelay, scheduleTimeout } from "../js/stream.js";
 import { apiOf, healthOf } from "./health.js";
 import { hubOf } from "./hub.js";
 
@@ -78,7 +78,7 @@ export class ChartSession {
     const leave = [
       this.#hub.follow([candles], {
         onEvent: (event) => this.#receive(event),
-        onMissed: (isFresh) => void (isFresh ? this.feed.missed() : this.feed.reread()),
+        onMissed: (isFresh) => void (isFresh ? this.feed.catchUp() : this.feed.reread()),
         onState: () => this.tick(),
       }),
       // Servers that do not know it refuse it; the change of 24 hours then stays as it was read.

@@ -5,8 +5,9 @@
  */
 
 import { attend } from "../js/attention.js";
+import { scheduleTimeout } from "../js/backoff.js";
 import { streamOf } from "../js/protocol.js";
-import { Stream, scheduleTimeout } from "../js/stream.js";
+import { Stream } from "../js/stream.js";
 import { socketAddress } from "./home.js";
 
 /** @import { StreamState } from "../js/types.js" */

@@ -3,8 +3,8 @@
  * read again where that brings nothing, because a quiet day passes out of them, too.
  */
 
+import { scheduleTimeout } from "../js/backoff.js";
 import { compactSymbol, tickerStream } from "../js/protocol.js";
-import { scheduleTimeout } from "../js/stream.js";
 
 /** @import { StreamEvent, TickerEvent } from "../js/types.js" */
 /** @import { Quote } from "./types/datafeed.js" */

@@ -1,6 +1,6 @@
 /** The datafeed's REST, `/api/tradingview/*`: questions as functions, and patience with a server that is away. */
 
-import { backoffDelay, scheduleTimeout } from "../js/stream.js";
+import { backoffDelay, scheduleTimeout } from "../js/backoff.js";
 
 /** @import { BarsAnswer, BarsQuestion, History, UdfOptions } from "./parts.js" */
 /** @import { Bar, DatafeedConfiguration, Quote, SymbolInfo, SymbolResult } from "./types/datafeed.js" */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { backoffDelay } from "../../static/js/stream.js";
+import { backoffDelay } from "../../static/js/backoff.js";
 
 test("delays double from half a second and stop at twenty", () => {
   const longest = [0, 1, 2, 3, 4, 5, 6, 7, 1000].map((attempt) => backoffDelay(attempt, () => 1));

@@ -171,7 +171,7 @@ test("catching up fills the gap and replaces the bar that was forming", async ()
   await bench.feed.open("GOLD", "1m", 600_000);
   bench.live(600_060, 50);
   bench.newest = 600_600;
-  await bench.feed.missed();
+  await bench.feed.catchUp();
   assert.equal(bench.feed.store.at(600_060)?.close, 1);
   assert.equal(bench.feed.store.last?.time, 600_600);
   assert.equal(bench.resets, 1);
@@ -182,7 +182,7 @@ test("a gap longer than can be stitched is read anew", async () => {
   const bench = new Bench();
   await bench.feed.open("GOLD", "1m", 600_000);
   bench.newest = 600_000 + 20_000 * 60;
-  await bench.feed.missed();
+  await bench.feed.catchUp();
   const { length } = bench.feed.store;
   assert.ok(length >= 5000 && length < 6000, `${length} bars`);
   assertWhole(bench.feed);
@@ -205,7 +205,7 @@ test("provisional bars are asked for again from the first of them on", async () 
   const bench = new Bench();
   await bench.feed.open("GOLD", "1m", 600_000);
   bench.feed.store.merge({ ...bar(599_000 - (599_000 % 60)), close: 5, final: false });
-  await bench.feed.missed();
+  await bench.feed.catchUp();
   assert.ok(bench.feed.store.all.every(({ final, close }) => final && close === 1));
 });
 
@@ -295,7 +295,7 @@ test("what the stream missed while the first bars were read is asked for after t
   const bench = new Bench();
   bench.isInstant = false;
   const opening = bench.feed.open("GOLD", "1m", 600_000);
-  bench.feed.missed();
+  bench.feed.catchUp();
   assert.equal(bench.asked.length, 1);
   bench.asked[0]?.answer();
   await opening;
@@ -310,7 +310,7 @@ test("a gap is not forgotten while bars after it come in and the server fails", 
   const bench = new Bench();
   await bench.feed.open("GOLD", "1m", 600_000);
   bench.isInstant = false;
-  void bench.feed.missed();
+  void bench.feed.catchUp();
   bench.asked.at(-1)?.fail(new Error("503"));
   await settled();
   for (let time = 600_180; time < 600_480; time += 60) bench.live(time, 1);
@@ -337,7 +337,7 @@ test("after a loss that may have changed anything, all that is held is read, and
 test("when nothing was missed after all, nothing is drawn again", async () => {
   const bench = new Bench();
   await bench.feed.open("GOLD", "1m", 600_000);
-  await bench.feed.missed();
+  await bench.feed.catchUp();
   assert.equal(bench.asked.length, 2);
   assert.equal(bench.resets, 0);
 });
@@ -346,12 +346,12 @@ test("a feed that is closed asks for nothing any more", async () => {
   const bench = new Bench();
   await bench.feed.open("GOLD", "1m", 600_000);
   bench.isInstant = false;
-  void bench.feed.missed();
+  void bench.feed.catchUp();
   bench.feed.close();
   bench.asked.at(-1)?.fail(new Error("503"));
   await settled();
   bench.retry?.();
-  await bench.feed.missed();
+  await bench.feed.catchUp();
   assert.equal(bench.asked.length, 2);
 });
 

@@ -44,7 +44,7 @@ class Reader {
       onEvent: (event) => this.#take(event),
       onMissed: (_, isFresh) => {
         this.log.push("missed");
-        void (isFresh ? this.feed.missed() : this.feed.reread());
+        void (isFresh ? this.feed.catchUp() : this.feed.reread());
       },
       onState: () => {},
       now: () => this.nowMs,
