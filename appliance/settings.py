@@ -158,6 +158,19 @@ class Settings:
         "Who may show the dashboard in a frame: SAMEORIGIN or DENY.",
         lambda text: values.choice("sameorigin", "deny")(text).upper(),
     )
+    embed_ancestors: tuple[str, ...] = setting(
+        "EMBED_ANCESTORS",
+        ("*",),
+        "Origins whose pages may show /embed in a frame, a comma list; * for all, none for nobody.",
+        values.ancestors,
+    )
+    explorer_url: str = setting(
+        "EXPLORER_URL",
+        "",
+        "Where the dashboard's transactions can be read, like https://scan.example/tx/{hash}. "
+        "Default: the explorers of well-known chains.",
+        values.explorer,
+    )
     max_request_size: int = setting(
         "MAX_REQUEST_SIZE", 10 << 20, "Largest request body, like 10mb.", values.size
     )

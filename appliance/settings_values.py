@@ -186,6 +186,18 @@ def origins(text: str) -> tuple[str, ...]:
     return tuple(o.lower() for o in found)
 
 
+def ancestors(text: str) -> tuple[str, ...]:
+    """Return origins that may frame a page; none of them for the word none."""
+    return () if text.strip().lower() == "none" else origins(text)
+
+
+def explorer(text: str) -> str:
+    """Return the address of a transaction, with a place for its hash."""
+    if not _is_url(text, "http", "https") or "{hash}" not in text:
+        raise ValueError("an address with {hash} in it, like https://scan.example/tx/{hash}")
+    return text
+
+
 def resolutions(text: str) -> tuple[str, ...]:
     """Return resolutions as TradingView spells them."""
     found = _words(text)

@@ -1,6 +1,7 @@
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from appliance.interval import OFFERED
 from appliance.store.catalogue import Catalogue
-from appliance.web.dashboard import script_safe, static_file
+from appliance.web.dashboard import script_safe
+from appliance.web.files import static_file, without_comments
 from tests.web_server import MINUTE_0, Web, serving
 
 
@@ -40,15 +42,22 @@ def test_the_page_carries_its_first_data(web: Web) -> None:
     ("query", "symbol", "interval"),
     [
         ("", "GOLD", "1m"),
-        ("?symbol=nope&interval=soon", "GOLD", "1m"),
+        ("?symbol=gold&interval=soon", "GOLD", "1m"),
         ("?symbol=weth/usdc&interval=7H", "WETH/USDC", "7h"),
-        ("?symbol=%3Cscript%3E", "GOLD", "1m"),
     ],
 )
-def test_links_outlive_markets(web: Web, query: str, symbol: str, interval: str) -> None:
-    """What is not known is replaced: by the busiest market, by one minute."""
+def test_links_outlive_intervals(web: Web, query: str, symbol: str, interval: str) -> None:
+    """What is missing or not known is replaced: by the busiest market, by one minute."""
     data = bootstrap(web, query)
-    assert (symbol, interval) == (data["symbol"], data["interval"])
+    assert (symbol, interval, None) == (data["symbol"], data["interval"], data["unknown"])
+    assert symbol == data["market"]["symbol"]
+
+
+@pytest.mark.parametrize("symbol", ["nope", "<script>alert(1)</script>"])
+def test_another_market_is_not_taken_for_one_that_is_not_known(web: Web, symbol: str) -> None:
+    data = bootstrap(web, f"?symbol={quote(symbol)}")
+    assert (None, None, symbol) == (data["symbol"], data["market"], data["unknown"])
+    assert ["GOLD", "TINY", "WETH/USDC"] == [row["symbol"] for row in data["markets"]]
 
 
 def test_without_markets_there_is_a_page() -> None:
@@ -88,6 +97,25 @@ def test_files_have_their_type_and_a_tag(web: Web, path: str, kind: str) -> None
     assert (200, kind) == (answer.status, answer.headers["content-type"])
     assert answer.headers["cache-control"] == "no-cache"
     assert web.ask(path, If_None_Match=answer.headers["etag"]).status == 304
+
+
+@pytest.mark.parametrize("path", ["/", "/static/js/navigation.js", "/static/css/base.css"])
+def test_pages_and_scripts_are_packed_for_who_unpacks(web: Web, path: str) -> None:
+    """Under a tag of their own, so that no cache mixes the two."""
+    plain, both = web.ask(path), web.ask(path, Accept_Encoding="br, gzip;q=0.5")
+    assert "content-encoding" not in web.ask(path, Accept_Encoding="gzip;q=0").headers
+    assert ("gzip", "Accept-Encoding") == (both.headers["content-encoding"], both.headers["vary"])
+    assert int(both.headers["content-length"]) < int(plain.headers["content-length"])
+    assert both.headers["etag"] != plain.headers["etag"]
+    if path.endswith(".css"):  # the page tells the time, and scripts come without their comments
+        assert both.body == plain.body
+
+
+def test_packed_scripts_keep_their_lines() -> None:
+    """Only what has a line to itself goes."""
+    script = b'/**\n * a\n */\n\n  // b\nlet a = "//"; // c\n /** @type {B} */ (a).c; /* d\n */\n'
+    kept = b'\n\n\n\n\nlet a = "//"; // c\n /** @type {B} */ (a).c; /* d\n */\n'
+    assert kept == without_comments(script)
 
 
 @pytest.mark.parametrize(

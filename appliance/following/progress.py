@@ -37,12 +37,21 @@ class Progress:
 
     def seconds_left(self, head: int) -> float | None:
         """Return how long the rest will take, None while nobody can say."""
+        speed = self._speed()
+        return None if speed is None else (head - self._seen[-1][1]) / speed
+
+    def blocks_per_second(self) -> int | None:
+        """Return the speed, None while nobody can say."""
+        speed = self._speed()
+        return None if speed is None else round(speed)
+
+    def _speed(self) -> float | None:
         if not self._seen:
             return None
         (began, low), (now, high) = self._seen[0], self._seen[-1]
         if now - began < _LEAST_S or high <= low:
             return None
-        return (head - high) * (now - began) / (high - low)
+        return (high - low) / (now - began)
 
     def close(self) -> None:
         """Remove the bar; what comes next begins anew."""

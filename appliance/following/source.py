@@ -261,7 +261,7 @@ class ChainSource:
             return PartState(self.name, state, self._error)
         block = follower.next - 1
         behind = max(0, head.number - block)
-        numbers = {"head": head.number, "block": block, "behind": behind}
+        numbers = {"head": head.number, "block": block, "behind": behind} | self._more(head)
         if self._error is not None and self._error != "connecting":
             return PartState(self.name, "failing", self._error, None, numbers)
         if self._intake is not None and self._intake.late:
@@ -276,6 +276,19 @@ class ChainSource:
             return PartState(self.name, "syncing", reason, self._progress.done, numbers)
         reason = self._stalled(head)
         return PartState(self.name, "failing" if reason else "live", reason, None, numbers)
+
+    def _more(self, head: Header) -> dict[str, int]:
+        """Return which chain it is, up to which block it is final, and when the newest one was."""
+        intake = self._intake
+        tip = intake.trail.tip if intake is not None else None
+        if intake is None or tip is None:
+            return {}
+        speed = self._progress.blocks_per_second()
+        return {
+            "chain_id": intake.chain_id,
+            "final": max(0, min(tip.number, head.number - self._confirmations)),
+            "time": tip.time,
+        } | ({} if speed is None else {"blocks_per_second": speed})
 
     def _lags(self, behind: int) -> bool:
         """Return whether what is shown is older than what the nodes have, by more than a moment."""

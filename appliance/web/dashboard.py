@@ -20,25 +20,18 @@ from appliance.interval import OFFERED, Interval
 from appliance.model import Candles, Market
 from appliance.web import params
 from appliance.web.answers import tagged
+from appliance.web.files import content, packed, static_file, unpacks
 from appliance.web.market_list import busiest_first, market_rows
 from appliance.web.parts import Parts
 from appliance.web.shapes import candle_columns, status_body, trade_rows
 
 FIRST_BARS: Final = 500
 FIRST_TRADES: Final = 100
-MARKETS_MAX: Final = 1_000
+FIRST_MARKETS: Final = 100
+"""Rows of the list that the page carries; it reads the others once its candles are on screen."""
 DEFAULT_INTERVAL: Final = "1m"
-_TYPES: Final = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".mjs": "text/javascript; charset=utf-8",
-    ".json": "application/json",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".ico": "image/x-icon",
-    ".woff2": "font/woff2",
-}
-_TEXT: Final = "text/plain; charset=utf-8"
+SYMBOL_MAX: Final = 64
+"""Longer ones are shown cut: what is asked for is repeated to who asked."""
 _HTML: Final = "text/html; charset=utf-8"
 _ESCAPES: Final = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
@@ -51,17 +44,27 @@ def blueprint(parts: Parts) -> Blueprint:
     @routes.get("/")
     async def page(request: sanic.Request) -> HTTPResponse:
         values = await page_values(parts, params.read(request, parts.settings))
-        html = templates.get_template("dashboard.html").render(values)
-        return tagged(request, html.encode(), _HTML)
+        html = templates.get_template("dashboard.html").render(values).encode()
+        packs = unpacks(request)
+        return _packed(tagged(request, packed(html) if packs else html, _HTML), packs)
 
     @routes.get("/static/<path:path>")
     async def static(request: sanic.Request, path: str) -> HTTPResponse:
-        found = await asyncio.to_thread(static_file, unquote(path))
-        if found is None:
+        file = await asyncio.to_thread(static_file, unquote(path))
+        if file is None:
             raise NotFound(f"path must be one that is served, was {request.path!r}")
-        return tagged(request, *found)
+        body, kind, is_packed = await asyncio.to_thread(content, file, pack=unpacks(request))
+        return _packed(tagged(request, body, kind), is_packed)
 
     return routes
+
+
+def _packed(response: HTTPResponse, is_packed: bool) -> HTTPResponse:
+    """Say what the body is, and that it depends on what the caller takes."""
+    response.headers["vary"] = "Accept-Encoding"
+    if is_packed:
+        response.headers["content-encoding"] = "gzip"
+    return response
 
 
 def environment() -> jinja2.Environment:
@@ -77,23 +80,30 @@ def environment() -> jinja2.Environment:
 async def page_values(parts: Parts, query: params.Params) -> dict[str, Any]:
     """Return the variables of the page.
 
-    A symbol or interval that is not known is replaced, not refused: links live longer than markets.
+    An interval that is not known is replaced. A symbol that is not known is said to be: whoever
+    follows a link to one market must not take another for it.
     """
     markets = await parts.directory.page(
-        "quote_volume_24h", descending=True, limit=MARKETS_MAX, offset=0
+        "quote_volume_24h", descending=True, limit=FIRST_MARKETS, offset=0
     )
     rows = busiest_first(await market_rows(parts.datafeed, markets))
-    market = _market(parts, query.values.get("symbol", ""), rows)
+    asked = query.values.get("symbol", "").strip()
+    market = _market(parts, asked, rows)
+    own = await market_rows(parts.datafeed, [market]) if market else [None]
     length = _interval(query.values.get("interval", ""))
     status = status_body(await parts.status.report())
     bootstrap = {
         "symbol": market and market.symbol,
         "interval": length.name,
+        "unknown": asked[:SYMBOL_MAX] if asked and market is None else None,
+        "market": own[0],
         "markets": rows,
+        "markets_total": parts.directory.shown,
         **await _first_data(parts, market, length),
         "status": status,
         "intervals": OFFERED,
         "version": __version__,
+        "explorer": parts.settings.explorer_url,
         "time": time.time_ns() // 1_000_000,
     }
     return {
@@ -119,10 +129,13 @@ async def _first_data(parts: Parts, market: Market | None, length: Interval) -> 
 
 
 def _market(parts: Parts, symbol: str, rows: list[dict[str, Any]]) -> Market | None:
+    """Return the market that is asked for, without a question the busiest one."""
+    if not symbol:
+        return parts.catalogue.get(rows[0]["market_id"]) if rows else None
     try:
         return parts.catalogue.resolve(symbol)
     except (UnknownSymbol, BadRequest):
-        return parts.catalogue.get(rows[0]["market_id"]) if rows else None
+        return None
 
 
 def _interval(text: str) -> Interval:
@@ -135,14 +148,3 @@ def _interval(text: str) -> Interval:
 def script_safe(value: object) -> str:
     """Return `value` as JSON that cannot end the script tag it stands in."""
     return msgspec.json.encode(value).decode().translate(_ESCAPES)
-
-
-def static_file(path: str) -> tuple[bytes, str] | None:
-    """Return content and type of a file below `static`, None if there is no such file there."""
-    root = resources.folder("static").resolve()
-    if "\0" in path:
-        return None
-    file = (root / path).resolve()
-    if not file.is_relative_to(root) or not file.is_file() or file.suffix == ".py":
-        return None
-    return file.read_bytes(), _TYPES.get(file.suffix, _TEXT)

@@ -14,7 +14,7 @@ from sanic import Blueprint, HTTPResponse
 
 from appliance.errors import NotFound
 from appliance.web.answers import tagged
-from appliance.web.dashboard import static_file
+from appliance.web.files import content, static_file
 
 _SHARED: Final = b' from "../'
 
@@ -37,8 +37,8 @@ def sdk_file(path: str) -> tuple[bytes, str] | None:
     """Return content and type of a file below `static/sdk`, None if there is no such file there."""
     if ".." in path.split("/") or path.startswith("/"):
         return None
-    found = static_file(f"sdk/{path}")
-    if found is None:
+    file = static_file(f"sdk/{path}")
+    if file is None:
         return None
-    body, kind = found
+    body, kind, _ = content(file, pack=False)
     return body.replace(_SHARED, _SHARED + b"static/"), kind

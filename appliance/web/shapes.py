@@ -46,6 +46,7 @@ def market_row(market: Market, summary: "Summary | None") -> dict[str, Any]:
         "exchange": spec.exchange,
         "base": spec.base,
         "quote": spec.quote,
+        "chain_id": spec.chain_id or None,
         "tier": spec.tier,
         "price_decimals": spec.price_decimals,
         "raw_complete_from": market.raw_complete_from or None,

@@ -2,7 +2,7 @@
 
 import { cleanCandles } from "./candles.js";
 
-/** @import { Health, Market, Page, PageRequest, Trade } from "./types.js" */
+/** @import { Health, Market, MarketPage, Page, PageRequest, Quote, Trade } from "./types.js" */
 
 const PATIENCE_MS = 10_000;
 
@@ -27,9 +27,19 @@ export class Api {
     this.#fetch = fetcher;
   }
 
-  /** @returns {Promise<Market[]>} */
-  async fetchMarkets() {
-    return (await this.#get("/api/lightweight/markets?limit=1000")).data;
+  /** @param {{offset?: number, limit?: number, query?: string}} page @returns {Promise<MarketPage>} */
+  async fetchMarkets({ offset = 0, limit = 1000, query = "" }) {
+    const asked = new URLSearchParams({ limit: String(limit), offset: String(offset) });
+    if (query) asked.set("query", query);
+    const { data, meta } = await this.#get(`/api/lightweight/markets?${asked}`);
+    return { markets: data, total: meta.total };
+  }
+
+  /** @param {string[]} symbols @returns {Promise<Map<string, Quote>>} */
+  async fetchQuotes(symbols) {
+    const query = new URLSearchParams({ symbols: symbols.join(",") });
+    const body = await (await this.#ask(`/api/tradingview/quotes?${query}`)).json();
+    return new Map((body.d ?? []).map((/** @type {any} */ { n, v }) => [n, v]));
   }
 
   /** @param {string} symbol @returns {Promise<Market>} */

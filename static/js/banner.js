@@ -5,7 +5,7 @@ import { button, element, icon, setText } from "./element.js";
 import { formatFixed } from "./numbers.js";
 import { formatDuration } from "./times.js";
 
-/** @import { Child, Health, Part, StatusFacts } from "./types.js" */
+/** @import { BannerFacts, Child, Health, Part } from "./types.js" */
 
 const COPIED_MS = 1600;
 const COMMAND = "appliance import trades.csv --market GOLD/USD";
@@ -24,10 +24,10 @@ export class Banner {
     this.#retry = retry;
   }
 
-  /** @param {StatusFacts} facts */
-  show({ connection, health, lostFor_s }) {
+  /** @param {BannerFacts} facts */
+  show({ connection, health, lostFor_s, lag_s }) {
     const part = syncingPart(health);
-    if (connection.kind === "stale") this.#stale(health, lostFor_s);
+    if (connection.kind === "stale") this.#stale(health, lostFor_s, lag_s);
     else if (connection.kind === "syncing" && part) this.#syncing(part);
     else if (health?.demo) this.#once("demo", () => demo());
     else this.#hide();
@@ -36,16 +36,14 @@ export class Banner {
   /**
    * @param {Health | null} health
    * @param {number} lostFor_s
+   * @param {number | null} lag_s
    */
-  #stale(health, lostFor_s) {
-    const part = health && failingPart(health);
-    const title = lostFor_s ? `No connection for ${formatDuration(lostFor_s)}` : "No new data";
-    const cause = lostFor_s
-      ? "The server does not answer. Bars stay as they were; the gap fills when it does."
-      : `${part?.name ?? "A part"} reports: ${part?.reason ?? part?.state ?? "not ready"}. Nothing is lost.`;
-    const again = lostFor_s ? button("Try now", this.#retry) : null;
+  #stale(health, lostFor_s, lag_s) {
+    const part = (health && failingPart(health)) ?? null;
+    const words = lostFor_s ? lostWords(lostFor_s) : failingWords(part, lag_s);
+    const again = button("Try now", this.#retry);
     this.#once("stale", () => [icon("warn"), element("strong"), element("span"), again]);
-    this.#say(title, cause);
+    this.#say(...words);
   }
 
   /** @param {Part} part */
@@ -79,6 +77,37 @@ export class Banner {
     this.#root.replaceChildren(...element("div", "", ...content()).childNodes);
     this.#root.hidden = false;
   }
+}
+
+/** @param {number} lostFor_s */
+function lostWords(lostFor_s) {
+  const title = `No connection for ${formatDuration(lostFor_s)}`;
+  return [title, "The server does not answer. Bars stay as they were; the gap fills when it does."];
+}
+
+/**
+ * Fact, cause, and what still holds. A chain is named by its age, the store by what it cannot do.
+ * @param {Part | null} part
+ * @param {number | null} lag_s
+ */
+export function failingWords(part, lag_s) {
+  const cause = sentence(part?.reason ?? part?.state ?? "a part is not ready");
+  if (part?.name === "store") {
+    return [
+      "The store does not answer",
+      `${cause} Bars on screen are from memory and still exact.`,
+    ];
+  }
+  if (part?.head !== undefined && lag_s !== null) {
+    const title = `No new block for ${formatDuration(lag_s)}`;
+    return [title, `${cause} Nothing is lost; the gap fills when it answers.`];
+  }
+  return ["No new data", `${part?.name ?? "A part"}: ${cause} Nothing is lost.`];
+}
+
+/** @param {string} words */
+function sentence(words) {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1).replace(/\.$/, "")}.`;
 }
 
 /**

@@ -2,22 +2,18 @@
 
 import { ColorType, CrosshairMode, LineStyle, TickMarkType } from "./library.js";
 import { formatCompact, formatPrice } from "./numbers.js";
-import {
-  formatClock,
-  formatDate,
-  formatDay,
-  formatMinute,
-  formatMonth,
-  formatYear,
-} from "./times.js";
+import { formatClock, formatDay, formatMinute, formatTick, formatWhole } from "./times.js";
 
 /** @import { Palette } from "./types.js" */
 
 /**
- * @import { ChartOptions, DeepPartial, CandlestickSeriesPartialOptions, HistogramSeriesPartialOptions, Time } from "./library.js"
+ * @import { ChartOptions, DeepPartial, HistogramSeriesPartialOptions, Time } from "./library.js"
  */
 
 export const RIGHT_MARGIN_BARS = 9;
+/** Of the price pane above the bars; more where the words there need it. */
+const TOP_SHARE = 0.14;
+const TOP_SHARE_MOST = 0.45;
 const DAY_S = 86_400;
 
 /**
@@ -55,7 +51,7 @@ export function chartShape() {
       ticksVisible: true,
       minimumWidth: 72,
       tickMarkDensity: 3.6,
-      scaleMargins: { top: 0.14, bottom: 0.08 },
+      scaleMargins: { top: TOP_SHARE, bottom: 0.08 },
     },
     timeScale: {
       timeVisible: true,
@@ -64,9 +60,16 @@ export function chartShape() {
       rightOffset: RIGHT_MARGIN_BARS,
       minimumHeight: 26,
       enableConflation: true,
-      tickMarkFormatter: tickLabel,
     },
   };
+}
+
+/**
+ * @param {number} words height of the words at the top of the pane
+ * @param {number} pane its height
+ */
+export function topMargin(words, pane) {
+  return pane ? Math.min(TOP_SHARE_MOST, Math.max(TOP_SHARE, words / pane)) : TOP_SHARE;
 }
 
 /**
@@ -77,47 +80,28 @@ export function chartShape() {
 export function crosshairTime(interval_s) {
   return (time) => {
     const time_s = Number(time);
-    if (interval_s >= DAY_S) return formatDate(time_s);
+    if (interval_s >= DAY_S) return formatWhole(time_s, interval_s);
     const clock = interval_s < 60 ? formatClock(time_s) : formatMinute(time_s);
     return `${formatDay(time_s)}, ${clock}`;
   };
 }
 
-/** @type {Record<number, (time_s: number) => string>} */
-const TICK_LABELS = {
-  [TickMarkType.Year]: formatYear,
-  [TickMarkType.Month]: formatMonth,
-  [TickMarkType.DayOfMonth]: formatDay,
-  [TickMarkType.Time]: formatMinute,
-  [TickMarkType.TimeWithSeconds]: formatClock,
+/** @type {Record<number, "year" | "month" | "day" | "minute" | "second">} */
+const WEIGHTS = {
+  [TickMarkType.Year]: "year",
+  [TickMarkType.Month]: "month",
+  [TickMarkType.DayOfMonth]: "day",
+  [TickMarkType.Time]: "minute",
+  [TickMarkType.TimeWithSeconds]: "second",
 };
 
 /**
- * @param {Time} time
- * @param {TickMarkType} type
+ * @param {number} interval_s
+ * @returns {(time: Time, type: TickMarkType) => string}
  */
-function tickLabel(time, type) {
-  return TICK_LABELS[type]?.(Number(time)) ?? null;
+export function tickLabel(interval_s) {
+  return (time, type) => formatTick(Number(time), WEIGHTS[type], interval_s);
 }
-
-/**
- * @param {Palette} palette
- * @returns {CandlestickSeriesPartialOptions}
- */
-export function candleColours({ outline, bars: { up, down } }) {
-  return {
-    baseLineColor: outline,
-    upColor: up.final.body,
-    downColor: down.final.body,
-    borderUpColor: up.final.edge,
-    borderDownColor: down.final.edge,
-    wickUpColor: up.final.edge,
-    wickDownColor: down.final.edge,
-  };
-}
-
-/** @type {CandlestickSeriesPartialOptions} */
-export const CANDLE_SHAPE = { lastValueVisible: false, priceLineVisible: false };
 
 /** @type {HistogramSeriesPartialOptions} */
 export const VOLUME_SHAPE = {

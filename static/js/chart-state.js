@@ -55,6 +55,18 @@ export class ChartState {
   }
 
   /**
+   * No market has this name.
+   * @param {string} symbol
+   * @param {() => void} search
+   */
+  unknownMarket(symbol, search) {
+    const fact =
+      "Nothing that is stored has this symbol, name or address. It may be new, or renamed.";
+    const again = button("Search for it", search);
+    this.#set("error", card("unknown", `No market called “${symbol}”`, fact, again));
+  }
+
+  /**
    * @param {string} fact
    * @param {() => void} retry
    */
@@ -69,6 +81,7 @@ export class ChartState {
    */
   #set(state, content) {
     this.#chart.dataset.state = state;
+    this.#root.dataset.kind = content?.dataset.kind ?? "";
     this.#root.hidden = content === null;
     this.#root.replaceChildren(...(content ? [content] : []));
   }

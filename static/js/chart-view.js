@@ -1,56 +1,61 @@
 /**
- * The chart: candles, volume and overlay on the library's canvas. It is told what to show and
- * reports what the reader does; it fetches nothing.
+ * The chart: bars, volume and overlay on the library's canvas. It is told what to show and
+ * reports what the reader does; it fetches nothing. What else is drawn along with the bars, such
+ * as indicators, joins as a layer.
  *
- * @import { UTCTimestamp, MouseEventParams, LogicalRange, Time } from "./library.js"
+ * @import { UTCTimestamp, MouseEventParams, LogicalRange, Time, ISeriesApi, SeriesType } from "./library.js"
  */
 
-import { certainty } from "./candles.js";
+import { BarTones } from "./bar-tones.js";
+import { CANDLES } from "./candle-type.js";
 import {
-  CANDLE_SHAPE,
-  candleColours,
   chartColours,
   chartShape,
   crosshairTime,
   priceFormat,
-  RIGHT_MARGIN_BARS,
+  tickLabel,
+  topMargin,
   VOLUME_SCALE,
   VOLUME_SHAPE,
 } from "./chart-options.js";
 import { intervalSeconds } from "./intervals.js";
-import { CandlestickSeries, createChart, HistogramSeries, PriceScaleMode } from "./library.js";
+import { Layers } from "./layers.js";
+import { createChart, HistogramSeries, PriceScaleMode } from "./library.js";
 import { Overlay } from "./overlay.js";
 import { readPalette } from "./palette.js";
-import { logicalAt, rangeOf, viewOf } from "./viewport.js";
+import { PaneHeights } from "./pane-heights.js";
+import { VisibleRange } from "./visible-range.js";
 
-/** @import { BarColours, Candle, OverlayState, Subject, View } from "./types.js" */
+/** @import { BarType, Candle, OverlayState, ScaleMode, Subject, View } from "./types.js" */
 
 /** Redrawing costs in proportion to the bars; with many, a little less often is enough. */
 const MANY_BARS = 5000;
 const SLOW_REDRAW_MS = 200;
-const FLASH_MS = 600;
-const VOLUME_HEIGHT = 104;
-const VOLUME_HEIGHT_SMALL = 66;
+const MODES = {
+  normal: PriceScaleMode.Normal,
+  log: PriceScaleMode.Logarithmic,
+  percent: PriceScaleMode.Percentage,
+};
 
 export class ChartView {
   #root;
-  #now_s;
+  #tones;
+  #range;
+  /** @type {BarType} */
+  #type = CANDLES;
+  /** Bars as they are drawn, where they are not those of the store. */
+  /** @type {((bars: readonly Candle[], from: number) => readonly Candle[]) | undefined} */
+  #derive;
   /** @type {Subject | null} */
   #subject = null;
+  /** What is drawn along with the bars. */
+  layers = new Layers();
   /** The first bar that has to be drawn again, or -1. */
   #dirtyFrom = -1;
   #lastDrawMs = 0;
   #isScheduled = false;
-  /** What the reader last chose to see; a change of interval may show less or more of it. */
-  /** @type {View | null} */
-  #wanted = null;
-  #palette;
-  /** Times of bars that are in ink for a moment, as they were revised. */
-  /** @type {Set<number> | undefined} */
-  #revised;
   /** @type {OverlayState} */
   #state;
-  #overlay;
 
   /**
    * @param {HTMLElement} root
@@ -58,10 +63,10 @@ export class ChartView {
    */
   constructor(root, now_s) {
     this.#root = root;
-    this.#now_s = now_s;
-    this.#palette = readPalette(root);
+    const palette = readPalette(root);
+    this.#tones = new BarTones(palette, now_s);
     this.#state = {
-      palette: this.#palette,
+      palette,
       price: null,
       label: "",
       note: "",
@@ -71,56 +76,62 @@ export class ChartView {
       watermark: "",
     };
     this.chart = createChart(root, chartShape());
-    this.candles = this.chart.addSeries(CandlestickSeries, CANDLE_SHAPE);
+    /** @type {ISeriesApi<SeriesType>} */
+    this.main = this.chart.addSeries(this.#type.definition, this.#type.options(palette));
     this.volume = this.chart.addSeries(HistogramSeries, VOLUME_SHAPE, 1);
     this.volume.priceScale().applyOptions(VOLUME_SCALE);
-    this.#overlay = new Overlay(this.#state);
-    this.candles.attachPrimitive(this.#overlay);
+    this.heights = new PaneHeights(this.chart, root);
+    this.overlay = new Overlay(this.#state);
+    this.main.attachPrimitive(this.overlay);
+    this.ground = this.overlay.ground();
+    this.volume.attachPrimitive(this.ground);
+    this.#range = new VisibleRange(this.chart, root);
     this.#applyColours();
-    this.#watchHands();
   }
 
-  /** The library tells no hand from a program; only a hand changes what the reader wants to see. */
-  #watchHands() {
-    const forget = () => {
-      this.#wanted = null;
-    };
-    for (const event of ["wheel", "pointerdown", "touchmove", "dblclick"]) {
-      this.#root.addEventListener(event, forget, { passive: true, capture: true });
-    }
+  get palette() {
+    return this.#tones.palette;
+  }
+
+  get subject() {
+    return this.#subject;
   }
 
   /** Shows other bars. @param {Subject} subject @param {View | null} [view] null follows the newest */
   show(subject, view = null) {
     this.#subject = subject;
     const step_s = intervalSeconds(subject.interval);
-    this.candles.applyOptions({ priceFormat: priceFormat(subject.decimals) });
+    this.main.applyOptions({ priceFormat: priceFormat(subject.decimals) });
     this.chart.applyOptions({
       localization: { timeFormatter: crosshairTime(step_s) },
-      timeScale: { secondsVisible: step_s < 60 },
+      timeScale: { secondsVisible: step_s < 60, tickMarkFormatter: tickLabel(step_s) },
     });
     this.redrawAll();
-    if (view) this.#showView(view);
-    else this.chart.timeScale().scrollToPosition(RIGHT_MARGIN_BARS, false);
-    this.candles.priceScale().setAutoScale(true);
-  }
-
-  /** @param {View} view */
-  #showView(view) {
-    const { store, interval } = /** @type {Subject} */ (this.#subject);
-    if (!store.length) return;
-    const range = rangeOf(store.all, view, intervalSeconds(interval), RIGHT_MARGIN_BARS);
-    this.chart.timeScale().setVisibleLogicalRange(range);
-    this.#wanted = view;
+    if (view) this.#range.show(subject.store.all, step_s, view);
+    else this.#range.showNewest();
+    this.main.priceScale().setAutoScale(true);
   }
 
   /** What the reader sees, in time. @returns {View | null} */
   view() {
-    if (this.#wanted) return this.#wanted;
-    const visible = this.chart.timeScale().getVisibleLogicalRange();
-    const drawn = /** @type {readonly {time: number}[]} */ (this.candles.data());
-    if (!visible || !this.#subject || !drawn.length) return null;
-    return viewOf(drawn, visible, intervalSeconds(this.#subject.interval));
+    if (!this.#subject) return null;
+    const drawn = /** @type {readonly {time: number}[]} */ (this.main.data());
+    return this.#range.current(drawn, intervalSeconds(this.#subject.interval));
+  }
+
+  /** Draws bars of another kind. @param {BarType} type */
+  setType(type) {
+    const old = this.main;
+    old.detachPrimitive(this.overlay);
+    this.#type = type;
+    this.#derive = type.derivation?.();
+    this.main = this.chart.addSeries(type.definition, type.options(this.palette), 0);
+    this.main.setSeriesOrder(0);
+    this.main.attachPrimitive(this.overlay);
+    this.chart.removeSeries(old);
+    if (!this.#subject) return;
+    this.main.applyOptions({ priceFormat: priceFormat(this.#subject.decimals) });
+    this.redrawAll();
   }
 
   /**
@@ -130,27 +141,23 @@ export class ChartView {
   redrawAll(revised) {
     if (!this.#subject) return;
     const view = revised && this.view();
-    if (revised) this.#flash(revised);
-    const bars = this.#subject.store.all;
-    this.candles.setData(bars.map((bar) => this.#candleItem(bar)));
+    if (revised) this.#tones.flash(revised, () => this.redrawAll());
+    const { store, interval } = this.#subject;
+    const bars = store.all;
+    this.main.setData(this.#drawn(bars, 0).map((bar) => this.#item(bar)));
     this.volume.setData(bars.map((bar) => this.#volumeItem(bar)));
+    this.layers.draw(this.#subject, 0);
     this.#dirtyFrom = -1;
-    if (view?.to && bars.length) {
-      const step_s = intervalSeconds(this.#subject.interval);
-      const [from, to] = [view.from, view.to].map((time_s) => logicalAt(bars, time_s, step_s));
-      this.chart.timeScale().setVisibleLogicalRange({ from, to });
-    }
+    if (view) this.#range.hold(bars, intervalSeconds(interval), view);
     this.#placeOverlay();
   }
 
-  /** @param {Set<number>} revised */
-  #flash(revised) {
-    if (!revised.size || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-    this.#revised = revised;
-    setTimeout(() => {
-      this.#revised = undefined;
-      this.redrawAll();
-    }, FLASH_MS);
+  /**
+   * @param {readonly Candle[]} bars
+   * @param {number} from the first one that has changed
+   */
+  #drawn(bars, from) {
+    return this.#derive ? this.#derive(bars, from) : bars;
   }
 
   /** Says that bars from this one on have changed; they are drawn with the next frame. @param {number} index */
@@ -172,59 +179,51 @@ export class ChartView {
       return;
     }
     this.#lastDrawMs = performance.now();
-    this.#update(subject.store.all);
+    this.#update(subject);
   }
 
-  /** @param {Candle[]} bars */
-  #update(bars) {
-    const drawn = this.candles.data();
+  /** @param {Subject} subject */
+  #update(subject) {
+    const bars = subject.store.all;
+    const from = this.#dirtyFrom;
+    const drawn = this.main.data();
     const lastDrawn = /** @type {number | undefined} */ (drawn.at(-1)?.time);
     // The library only takes new bars at the end.
     if (bars[drawn.length - 1]?.time !== lastDrawn) return this.redrawAll(new Set());
-    for (const bar of bars.slice(this.#dirtyFrom)) {
-      const isOld = lastDrawn !== undefined && bar.time < lastDrawn;
-      this.candles.update(this.#candleItem(bar), isOld);
-      this.volume.update(this.#volumeItem(bar), isOld);
+    const shown = this.#drawn(bars, from);
+    for (let index = from; index < bars.length; index++) {
+      const isOld = lastDrawn !== undefined && bars[index].time < lastDrawn;
+      this.main.update(this.#item(shown[index]), isOld);
+      this.volume.update(this.#volumeItem(bars[index]), isOld);
     }
+    this.layers.draw(subject, from);
     this.#dirtyFrom = -1;
     this.#placeOverlay();
   }
 
-  /** The library keeps and changes what it is given: always a fresh literal. @param {Candle} bar */
-  #candleItem(bar) {
-    const { time, open, high, low, close } = bar;
-    const item = { time: /** @type {UTCTimestamp} */ (time), open, high, low, close };
-    const colours = this.#colours(bar);
-    if (colours === this.#final(bar)) return item;
-    return { ...item, color: colours.body, borderColor: colours.edge, wickColor: colours.edge };
+  /** @param {Candle} bar */
+  #item(bar) {
+    return this.#type.item(bar, this.#tone(bar), this.palette);
   }
 
   /** @param {Candle} bar */
   #volumeItem(bar) {
     const time = /** @type {UTCTimestamp} */ (bar.time);
-    return { time, value: bar.volume, color: this.#colours(bar).volume };
+    return { time, value: bar.volume, color: this.#tone(bar).volume };
   }
 
   /** @param {Candle} bar */
-  #final(bar) {
-    return this.#palette.bars[bar.close >= bar.open ? "up" : "down"].final;
-  }
-
-  /** @param {Candle} bar @returns {BarColours} */
-  #colours(bar) {
-    const { bars, revised } = this.#palette;
-    if (this.#revised?.has(bar.time)) return revised;
-    const { interval } = /** @type {Subject} */ (this.#subject);
-    const isFinal = certainty(bar, interval, this.#now_s()) === "final";
-    return bars[bar.close >= bar.open ? "up" : "down"][isFinal ? "final" : "open"];
+  #tone(bar) {
+    return this.#tones.of(bar, /** @type {Subject} */ (this.#subject).interval);
   }
 
   #placeOverlay() {
     const store = this.#subject?.store;
-    this.#state.price = store?.last?.close ?? null;
     const boundary = store ? store.all.findIndex((bar) => !bar.final) : -1;
-    this.#state.boundary = boundary > 0 ? boundary : null;
-    this.#overlay.redraw();
+    this.annotate({
+      price: store?.last?.close ?? null,
+      boundary: boundary > 0 ? boundary : null,
+    });
   }
 
   /** The overlay's words; only what is named changes. @param {Partial<OverlayState>} change */
@@ -232,42 +231,33 @@ export class ChartView {
     const names = /** @type {(keyof OverlayState)[]} */ (Object.keys(change));
     if (names.every((name) => this.#state[name] === change[name])) return;
     Object.assign(this.#state, change);
-    this.#overlay.redraw();
+    this.overlay.redraw();
+    if ("gap" in change) this.ground.redraw();
   }
 
   /** After a change of theme or palette. */
   recolour() {
-    this.#palette = readPalette(this.#root);
-    this.#state.palette = this.#palette;
+    this.#tones.palette = readPalette(this.#root);
+    this.#state.palette = this.palette;
     this.#applyColours();
+    this.layers.recolour();
     this.redrawAll();
   }
 
   #applyColours() {
-    this.chart.applyOptions(chartColours(this.#palette));
-    this.candles.applyOptions(candleColours(this.#palette));
+    this.chart.applyOptions(chartColours(this.palette));
+    this.main.applyOptions(this.#type.options(this.palette));
   }
 
-  /** @param {"normal" | "log" | "percent"} mode */
+  /** @param {ScaleMode} mode */
   setScale(mode) {
-    const modes = {
-      normal: PriceScaleMode.Normal,
-      log: PriceScaleMode.Logarithmic,
-      percent: PriceScaleMode.Percentage,
-    };
-    this.candles.priceScale().applyOptions({ mode: modes[mode] });
+    this.main.priceScale().applyOptions({ mode: MODES[mode] });
   }
 
-  /**
-   * Gives the volume its fixed height, and then says where its pane begins.
-   * @param {(top: number) => void} onPlaced
-   */
-  layOut(onPlaced) {
-    const [main, volume] = this.chart.panes();
-    const isSmall = this.#root.clientHeight < 420 || this.#root.clientWidth < 600;
-    volume?.setHeight(isSmall ? VOLUME_HEIGHT_SMALL : VOLUME_HEIGHT);
-    // The library lays out with its own next frame.
-    requestAnimationFrame(() => requestAnimationFrame(() => onPlaced(main?.getHeight() ?? 0)));
+  /** Keeps bars clear of the words at the top. @param {number} height of the words, in pixels */
+  clearTop(height) {
+    const top = topMargin(height, this.chart.panes()[0]?.getHeight() ?? 0);
+    this.main.priceScale().applyOptions({ scaleMargins: { top, bottom: 0.08 } });
   }
 
   /** @param {(range: LogicalRange | null) => void} listener */
@@ -282,13 +272,17 @@ export class ChartView {
     });
   }
 
+  /** @param {(time_s: number, objectId: string | undefined) => void} listener of clicks on bars */
+  onBarClick(listener) {
+    this.chart.subscribeClick(({ time, hoveredObjectId }) => {
+      if (time === undefined) return;
+      listener(Number(time), hoveredObjectId === undefined ? undefined : String(hoveredObjectId));
+    });
+  }
+
   /** Puts the crosshair on a bar, as the keyboard does. @param {Candle} bar */
   pointAt(bar) {
-    this.chart.setCrosshairPosition(
-      bar.close,
-      /** @type {UTCTimestamp} */ (bar.time),
-      this.candles,
-    );
+    this.chart.setCrosshairPosition(bar.close, /** @type {UTCTimestamp} */ (bar.time), this.main);
   }
 
   clearPointer() {

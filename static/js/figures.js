@@ -8,9 +8,9 @@ import { byId, setText } from "./element.js";
 import { Head } from "./head.js";
 import { Legend } from "./legend.js";
 import { formatPrice } from "./numbers.js";
-import { formatClock, formatCountdown, formatMoment } from "./times.js";
+import { formatClock, formatCountdown, formatMoment, zoneName } from "./times.js";
 
-/** @import { FiguresParts, Market, Place } from "./types.js" */
+/** @import { FiguresParts, Market, Place, Silence } from "./types.js" */
 
 const NAME = "Chart appliance";
 
@@ -25,9 +25,11 @@ export class Figures {
   #pointed = null;
   #isScheduled = false;
   #lastCertainty = "";
-  /** Since when nothing new has come, or null. */
-  /** @type {number | null} */
-  #staleSince_s = null;
+  /** Why nothing new comes, and since when; null while it does. */
+  /** @type {Silence | null} */
+  #silence = null;
+  /** @type {(price: number, market: Market | undefined) => void} */
+  onPrice = () => {};
 
   /** @param {FiguresParts} parts */
   constructor(parts) {
@@ -42,7 +44,7 @@ export class Figures {
     this.#root.dataset.symbol = symbol;
     this.#root.dataset.interval = interval;
     this.#pointed = null;
-    byId("picker-symbol").textContent = symbol;
+    byId("picker-symbol").textContent = symbol || "No market";
     byId("picker-name").textContent = describe(market, symbol);
   }
 
@@ -51,7 +53,7 @@ export class Figures {
     const { session, list, chart } = this.#parts;
     const { market, subject } = session;
     if (market) {
-      this.#head.show(market, subject.decimals);
+      this.#head.show(market, subject.decimals, this.#silence?.kind === "syncing");
       list.refresh(market);
     }
     this.#head.setAge(this.#age());
@@ -60,10 +62,11 @@ export class Figures {
     const label = formatPrice(price, subject.decimals);
     chart.annotate({ label });
     document.title = `${label} ${session.feed.symbol} · ${NAME}`;
+    this.onPrice(price, market);
   }
 
   #age() {
-    return this.#staleSince_s === null ? "" : formatMoment(this.#staleSince_s, this.#parts.now_s());
+    return this.#silence ? formatMoment(this.#silence.since_s, this.#parts.now_s()) : "";
   }
 
   /** Bars have changed; the numbers follow with the next frame. */
@@ -97,6 +100,7 @@ export class Figures {
     if (time_s === this.#pointed) return;
     this.#pointed = time_s;
     this.#showLegend();
+    this.#parts.chart.layers.point(time_s);
   }
 
   sentence() {
@@ -107,10 +111,10 @@ export class Figures {
   tick() {
     const { session, chart, clock, now_s } = this.#parts;
     const now = now_s();
-    setText(this.#clockNode, `${formatClock(now)} UTC`);
+    setText(this.#clockNode, `${formatClock(now)} ${zoneName(now)}`);
     if (!session.feed.symbol) return;
     const left = clock.tick(session.feed.interval, now);
-    chart.annotate({ note: this.#staleSince_s === null ? formatCountdown(left) : "no data" });
+    chart.annotate({ note: this.#silence ? "no data" : formatCountdown(left) });
     this.#noticeClosing(now);
   }
 
@@ -126,26 +130,39 @@ export class Figures {
     this.#showLegend();
   }
 
-  /** @param {number | null} since_s null while data is fresh */
-  setStale(since_s) {
+  /**
+   * Nothing new comes: old values carry their age, and time without data is hatched.
+   * @param {Silence["kind"] | null} kind null while data is fresh
+   * @param {number} [since_s] default: the last bar's time
+   */
+  setSilence(kind, since_s) {
     const { chart, session } = this.#parts;
-    this.#staleSince_s = since_s;
-    chart.annotate({ isStale: since_s !== null, gap: this.#gap(since_s) });
-    if (session.feed.symbol) this.#head.setAge(this.#age());
-    if (since_s === null) this.show();
-    else chart.annotate({ note: "no data" });
+    const { store, symbol } = session.feed;
+    const since = since_s ?? store.last?.time ?? this.#parts.now_s();
+    this.#silence = kind && { kind, since_s: since };
+    chart.annotate({ isStale: kind === "stale", gap: symbol ? this.#gap() : null });
+    if (!symbol) return;
+    this.show();
+    if (kind) chart.annotate({ note: "no data" });
   }
 
-  /** From the last bar to now there is time without data. @param {number | null} since_s */
-  #gap(since_s) {
-    const { store, step_s, symbol } = this.#parts.session.feed;
-    if (since_s === null || !symbol || !store.last) return null;
+  /** From the last bar to now there is time without data. */
+  #gap() {
+    const { store, step_s } = this.#parts.session.feed;
+    if (!this.#silence || !store.last) return null;
     const from = store.length - 0.5;
+    if (this.#silence.kind === "syncing") return { from, to: null, words: "not read yet" };
     return { from, to: from + Math.max(1, (this.#parts.now_s() - store.last.time) / step_s - 1) };
   }
 
+  /** Gives panes their heights and puts the words where they are. */
   layOut() {
-    this.#parts.chart.layOut((top) => this.#legend.placeVolume(top));
+    const { chart } = this.#parts;
+    chart.heights.layOut((tops) => {
+      this.#legend.placeVolume(tops[chart.volume.getPane().paneIndex()] ?? 0);
+      chart.layers.placed(tops);
+      chart.clearTop(this.#legend.bottom);
+    });
   }
 }
 

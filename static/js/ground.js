@@ -1,6 +1,6 @@
 /** What lies under the bars: watermark, hatching, and the finality line. */
 
-/** @import { Draw } from "./types.js" */
+/** @import { Draw, Gap, Scene } from "./types.js" */
 
 /** Words in the ground, so that a picture cannot be mistaken for a real market. @type {Draw} */
 export function drawWatermark(context, { palette, watermark }, { width, height }) {
@@ -14,14 +14,11 @@ export function drawWatermark(context, { palette, watermark }, { width, height }
 }
 
 const HATCH_SPACING = 6;
+const WORDS_ROOM = 90;
 
 /** Hatching: here is time, but no data. @type {Draw} */
 export function drawHatch(context, { palette, gap }, { width, height, xOf }) {
-  const start = gap ? xOf(gap.from) : null;
-  const end = gap ? xOf(gap.to) : null;
-  if (start === null || end === null) return;
-  const left = Math.max(0, start);
-  const right = Math.min(width, end);
+  const [left, right] = gap ? edges(gap, width, xOf) : [0, 0];
   if (right <= left) return;
   context.save();
   context.beginPath();
@@ -38,6 +35,32 @@ export function drawHatch(context, { palette, gap }, { width, height, xOf }) {
   }
   context.stroke();
   context.restore();
+}
+
+/**
+ * @param {Gap} gap
+ * @param {number} width
+ * @param {Scene["xOf"]} xOf
+ */
+function edges({ from, to }, width, xOf) {
+  const start = xOf(from);
+  const end = to === null ? width : xOf(to);
+  return start === null || end === null ? [0, 0] : [Math.max(0, start), Math.min(width, end)];
+}
+
+/** Hatching that says what it means, where there is room for it. @type {Draw} */
+export function drawHatchWords(context, { palette, gap }, { width, height, xOf }) {
+  const [left, right] = gap?.words ? edges(gap, width, xOf) : [0, 0];
+  if (!gap?.words || right - left < WORDS_ROOM) return;
+  context.font = `400 11px ${palette.font}`;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  const middle = (left + right) / 2;
+  const half = context.measureText(gap.words).width / 2 + 6;
+  context.fillStyle = palette.screen;
+  context.fillRect(middle - half, height * 0.45 - 10, 2 * half, 20);
+  context.fillStyle = palette.ink2;
+  context.fillText(gap.words, middle, height * 0.45);
 }
 
 const LINE_TOP = 12;

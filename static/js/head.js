@@ -1,7 +1,14 @@
 /** The figures of the selected market: price, change, 24 h range, and the stats that are known. */
 
 import { byId, element, setText, svg } from "./element.js";
-import { formatChange, formatCompact, formatCount, formatPercent, formatPrice } from "./numbers.js";
+import {
+  formatChange,
+  formatCompact,
+  formatCount,
+  formatPercent,
+  formatPrice,
+  UNKNOWN,
+} from "./numbers.js";
 import { percentTone, showPrice } from "./price.js";
 
 /** @import { Market, Stat } from "./types.js" */
@@ -22,6 +29,10 @@ const STATS = [
     label: "Funding",
     textOf: (market) => known(market.funding_rate, (rate) => formatPercent(rate * 100, 4)),
   },
+  {
+    label: "Open interest",
+    textOf: (market) => known(market.open_interest, formatCompact),
+  },
 ];
 
 export class Head {
@@ -37,11 +48,15 @@ export class Head {
   /**
    * @param {Market} market
    * @param {number} decimals
+   * @param {boolean} [isPartial] the last 24 hours are not read yet: nothing of them is known
    */
-  show(market, decimals) {
+  show(market, decimals, isPartial = false) {
     this.#showPrice(market, decimals);
-    this.#showRange(market, decimals);
-    this.#showStats(market, decimals);
+    this.#showRange(
+      isPartial ? { ...market, high_24h: undefined, low_24h: undefined } : market,
+      decimals,
+    );
+    this.#showStats(market, decimals, isPartial);
   }
 
   /** Old values say how old they are. @param {string} age "" while they are fresh */
@@ -84,11 +99,12 @@ export class Head {
   /**
    * @param {Market} market
    * @param {number} decimals
+   * @param {boolean} isPartial
    */
-  #showStats(market, decimals) {
+  #showStats(market, decimals, isPartial) {
     const shown = STATS.map(({ label, textOf, always }) => ({
       label,
-      value: textOf(market, decimals) ?? (always ? "—" : null),
+      value: isPartial ? UNKNOWN : (textOf(market, decimals) ?? (always ? UNKNOWN : null)),
     })).filter(({ value }) => value !== null);
     const stats = byId("stats");
     if (stats.children.length !== shown.length) {

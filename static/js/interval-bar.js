@@ -2,15 +2,18 @@
 
 import { button, element, icon } from "./element.js";
 import { bucketEnd, bucketStart, FAVOURITES, intervalWords } from "./intervals.js";
-import { bindMenu } from "./menu.js";
 
 export class IntervalBar {
   #clock;
   /** @type {Map<string, HTMLButtonElement>} */
   #buttons = new Map();
-  #more;
+  #onChoose;
+  /** Opens the menu of the others. */
+  more;
   #moreLabel = element("span");
   #selected = "";
+  /** @type {string[]} */
+  #rest;
 
   /**
    * @param {HTMLElement} root
@@ -20,25 +23,28 @@ export class IntervalBar {
    */
   constructor(root, intervals, clock, onChoose) {
     this.#clock = clock;
+    this.#onChoose = onChoose;
     for (const name of FAVOURITES.filter((name) => intervals.includes(name))) {
       const node = button(name, () => onChoose(name), "interval");
       node.title = intervalWords(name);
       this.#buttons.set(name, node);
     }
-    this.#more = button("", () => {}, "interval interval-more");
-    this.#more.append(this.#moreLabel, icon("down"));
-    this.#more.setAttribute("aria-label", "More intervals");
-    root.append(...this.#buttons.values(), this.#more);
-    const rest = intervals.filter((name) => !this.#buttons.has(name));
-    bindMenu(this.#more, "More intervals", () =>
-      rest.map((name) => ({
-        label: intervalWords(name),
-        hint: name,
-        kind: /** @type {const} */ ("radio"),
-        isChecked: () => name === this.#selected,
-        choose: () => onChoose(name),
-      })),
-    );
+    this.more = button("", () => {}, "interval interval-more");
+    this.more.append(this.#moreLabel, icon("down"));
+    this.more.setAttribute("aria-label", "More intervals");
+    root.append(...this.#buttons.values(), this.more);
+    this.#rest = intervals.filter((name) => !this.#buttons.has(name));
+  }
+
+  /** The rarer intervals, for a menu. */
+  items() {
+    return this.#rest.map((name) => ({
+      label: intervalWords(name),
+      hint: name,
+      kind: /** @type {const} */ ("radio"),
+      isChecked: () => name === this.#selected,
+      choose: () => this.#onChoose(name),
+    }));
   }
 
   /** @param {string} interval */
@@ -49,12 +55,9 @@ export class IntervalBar {
     }
     const isRare = !this.#buttons.has(interval);
     this.#moreLabel.textContent = isRare ? interval : "";
-    this.#more.setAttribute("aria-pressed", String(isRare));
-    this.#more.setAttribute(
-      "aria-label",
-      isRare ? `${interval}, more intervals` : "More intervals",
-    );
-    (this.#buttons.get(interval) ?? this.#more).append(this.#clock);
+    this.more.setAttribute("aria-pressed", String(isRare));
+    this.more.setAttribute("aria-label", isRare ? `${interval}, more intervals` : "More intervals");
+    (this.#buttons.get(interval) ?? this.more).append(this.#clock);
   }
 }
 

@@ -1,6 +1,6 @@
 /** What is open: sides that fold away, and on small screens one tab at a time. */
 
-import { remember } from "./theme.js";
+import { remember } from "./settings.js";
 
 /** @import { Side } from "./types.js" */
 

@@ -9,6 +9,7 @@ import { formatBarTime } from "./times.js";
 
 /** @import { Candle, Subject } from "./types.js" */
 
+const AIR = 12;
 const FIELDS = /** @type {const} */ (["open", "high", "low", "close"]);
 
 export class Legend {
@@ -59,6 +60,12 @@ export class Legend {
     return `${this.#root.textContent}, ${this.#volumeRoot.textContent}`
       .replace(/([OHLC])(?=[\d−])/g, " $1 ")
       .trim();
+  }
+
+  /** Where the words at the top of the chart end, with some air. */
+  get bottom() {
+    const words = this.#root.parentElement;
+    return words ? words.offsetTop + words.offsetHeight + AIR : 0;
   }
 
   /** @param {number} top where the volume pane begins */

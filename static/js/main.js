@@ -1,4 +1,7 @@
-/** The page's entry: waits for the font, which canvas text cannot swap later, and starts. */
+/**
+ * The page's entry: waits for the font, which canvas text cannot swap later, shows what the page
+ * came with, and only then loads what makes it live.
+ */
 
 import { Dashboard } from "./dashboard.js";
 import { byId } from "./element.js";
@@ -13,4 +16,5 @@ await Promise.race([fonts, new Promise((resolve) => setTimeout(resolve, PATIENCE
 
 const dashboard = new Dashboard(JSON.parse(byId("bootstrap").textContent ?? ""));
 window.__chart = dashboard.inspect();
-dashboard.start();
+await dashboard.show();
+await dashboard.comeAlive();

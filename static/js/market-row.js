@@ -37,6 +37,12 @@ export class MarketRow {
     this.node.dataset.symbol = symbol;
   }
 
+  /** @param {boolean} isCurrent */
+  mark(isCurrent) {
+    if (isCurrent) this.node.setAttribute("aria-current", "true");
+    else this.node.removeAttribute("aria-current");
+  }
+
   /** @param {Market} market */
   show(market) {
     const isKnown = market.current_price !== undefined;

@@ -1,6 +1,6 @@
 /** Which markets the list shows, in what order, and at what price. */
 
-/** @import { Market, Sort, SortKey } from "./types.js" */
+/** @import { Market, Quote, Sort, SortKey } from "./types.js" */
 
 /** @type {Record<SortKey, (market: Market) => number | string | undefined>} */
 const VALUES = {
@@ -84,5 +84,33 @@ export function withPrice(market, price) {
   const dayAgo = last - change;
   next.price_change_24h = price - dayAgo;
   if (dayAgo > 0) next.price_change_percent_24h = (price / dayAgo - 1) * 100;
+  return next;
+}
+
+/**
+ * Both lists as one; of a market that both have, the second knows better.
+ * @param {readonly Market[]} first
+ * @param {readonly Market[]} second
+ */
+export function mergeMarkets(first, second) {
+  if (!first.length || !second.length) return [...first, ...second];
+  const bySymbol = new Map(first.map((market) => [market.symbol, market]));
+  for (const market of second) bySymbol.set(market.symbol, market);
+  return [...bySymbol.values()];
+}
+
+/**
+ * @param {Market} market
+ * @param {Quote} quote
+ * @returns {Market}
+ */
+export function withQuote(market, { lp, ch, chp, high_price: high, low_price: low }) {
+  /** @type {Market} */
+  const next = { ...market };
+  if (lp !== undefined) next.current_price = lp;
+  if (ch !== undefined) next.price_change_24h = ch;
+  if (chp !== undefined) next.price_change_percent_24h = chp;
+  if (high !== undefined) next.high_24h = high;
+  if (low !== undefined) next.low_24h = low;
   return next;
 }

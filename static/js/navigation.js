@@ -9,13 +9,14 @@ export class Navigation {
   /** @type {Place} */
   place;
 
-  /**
-   * @param {Place} home what an address without parameters means
-   * @param {(place: Place) => void} onReturn back or forward was used
-   */
-  constructor(home, onReturn) {
+  /** @param {Place} home what an address without parameters means */
+  constructor(home) {
     this.#home = home;
     this.place = home;
+  }
+
+  /** @param {(place: Place) => void} onReturn back or forward was used */
+  listen(onReturn) {
     addEventListener("popstate", () => {
       const { symbol, interval } = parsePlace(location.search);
       this.place = {

@@ -1,39 +1,53 @@
 /**
- * What we draw over the library's chart, as one series primitive: needle, finality line, hatch
- * and watermark. It reads one plain state object, which chart-view.js fills.
+ * What we draw over the library's chart, as one series primitive: needle, finality line, hatch,
+ * watermark, and what late modules add. It reads one plain state object, which chart-view.js fills.
  */
 
-import { drawFinality, drawHatch, drawWatermark } from "./ground.js";
+import { drawFinality, drawHatch, drawHatchWords, drawWatermark } from "./ground.js";
+import { drawNeedleLabel, drawNeedleLine } from "./needle.js";
 
-/** @import { Draw, OverlayState, Scene } from "./types.js" */
+/** @import { Draw, HitTest, OverlayState, Scene } from "./types.js" */
 
 /**
- * @import { IPrimitivePaneRenderer, IPrimitivePaneView, ISeriesPrimitive, SeriesAttachedParameter, Time, IChartApi, ISeriesApi } from "./library.js"
+ * @import { IPrimitivePaneRenderer, IPrimitivePaneView, ISeriesPrimitive, PrimitivePaneViewZOrder, SeriesAttachedParameter, Time, IChartApi, ISeriesApi, SeriesType } from "./library.js"
  */
 
 /** @implements {ISeriesPrimitive<Time>} */
 export class Overlay {
-  /** @type {{chart: IChartApi, series: ISeriesApi<"Candlestick">} | null} */
+  /** @type {{chart: IChartApi, series: ISeriesApi<SeriesType>} | null} */
   #attached = null;
   #requestUpdate = () => {};
   #state;
+  /** The library caches by reference: another array only when there is another view. */
   #paneViews;
   #axisViews;
+  /** @type {Set<HitTest>} */
+  #hitTests = new Set();
 
-  /** @param {OverlayState} state */
-  constructor(state) {
+  /**
+   * @param {OverlayState} state
+   * @param {boolean} [isGround] only what lies under the bars of every pane
+   */
+  constructor(state, isGround = false) {
     this.#state = state;
-    // The library caches by reference: the same arrays every time.
-    this.#paneViews = [
-      this.#view(drawWatermark, "bottom"),
-      this.#view(drawHatch, "bottom"),
-      this.#view(drawFinality, "normal"),
-      this.#view(drawNeedleLine, "top"),
-    ];
-    this.#axisViews = [this.#view(drawNeedleLabel, "normal")];
+    this.#paneViews = isGround
+      ? [this.#view(drawHatch, "bottom")]
+      : [
+          this.#view(drawWatermark, "bottom"),
+          this.#view(drawHatch, "bottom"),
+          this.#view(drawHatchWords, "bottom"),
+          this.#view(drawFinality, "normal"),
+          this.#view(drawNeedleLine, "top"),
+        ];
+    this.#axisViews = isGround ? [] : [this.#view(drawNeedleLabel, "normal")];
   }
 
-  /** @param {SeriesAttachedParameter<Time, "Candlestick">} parameters */
+  /** The hatch goes on through the other panes. */
+  ground() {
+    return new Overlay(this.#state, true);
+  }
+
+  /** @param {SeriesAttachedParameter<Time, SeriesType>} parameters */
   attached({ chart, series, requestUpdate }) {
     this.#attached = { chart: /** @type {IChartApi} */ (chart), series };
     this.#requestUpdate = requestUpdate;
@@ -51,13 +65,38 @@ export class Overlay {
     return this.#axisViews;
   }
 
+  /**
+   * Draws something more.
+   * @param {Draw} draw
+   * @param {PrimitivePaneViewZOrder} order
+   * @param {HitTest} [hitTest] what of it is below the pointer
+   */
+  add(draw, order, hitTest) {
+    this.#paneViews = [...this.#paneViews, this.#view(draw, order)];
+    if (hitTest) this.#hitTests.add(hitTest);
+  }
+
+  /**
+   * @param {number} x
+   * @param {number} y
+   */
+  hitTest(x, y) {
+    const scene = this.#scene(0, 0);
+    for (const test of scene ? this.#hitTests : []) {
+      const externalId = scene && test(x, y, scene);
+      if (externalId)
+        return { externalId, zOrder: /** @type {const} */ ("top"), cursorStyle: "pointer" };
+    }
+    return null;
+  }
+
   redraw() {
     this.#requestUpdate();
   }
 
   /**
    * @param {Draw} draw
-   * @param {"top" | "normal" | "bottom"} order
+   * @param {PrimitivePaneViewZOrder} order
    * @returns {IPrimitivePaneView}
    */
   #view(draw, order) {
@@ -65,18 +104,19 @@ export class Overlay {
     const renderer = {
       draw: (target) =>
         target.useMediaCoordinateSpace(({ context, mediaSize }) => {
-          const place = this.#place(mediaSize);
-          if (place) draw(context, this.#state, place);
+          const scene = this.#scene(mediaSize.width, mediaSize.height);
+          if (scene) draw(context, this.#state, scene);
         }),
     };
     return { zOrder: () => order, renderer: () => renderer };
   }
 
   /**
-   * @param {{width: number, height: number}} size
+   * @param {number} width
+   * @param {number} height
    * @returns {Scene | null}
    */
-  #place({ width, height }) {
+  #scene(width, height) {
     if (!this.#attached) return null;
     const { chart, series } = this.#attached;
     return {
@@ -86,87 +126,4 @@ export class Overlay {
       xOf: (logical) => chart.timeScale().logicalToCoordinate(/** @type {any} */ (logical)),
     };
   }
-}
-
-const LABEL_HEIGHT = 20;
-const POINT = 6;
-const TEXT_LEFT = 12.5;
-const NOTE_HEIGHT = 18;
-
-/** @type {Draw} */
-export function drawNeedleLine(context, { palette, price }, { width, yOf }) {
-  const y = price === null ? null : yOf(price);
-  if (y === null) return;
-  context.strokeStyle = palette.ink2;
-  context.lineWidth = 1;
-  context.setLineDash([2, 4]);
-  context.beginPath();
-  context.moveTo(0, Math.round(y) + 0.5);
-  context.lineTo(width, Math.round(y) + 0.5);
-  context.stroke();
-  context.setLineDash([]);
-}
-
-/** @type {Draw} */
-export function drawNeedleLabel(context, state, { width, height, yOf }) {
-  const y = state.price === null ? null : yOf(state.price);
-  if (y === null) return;
-  const middle = Math.round(y) + 0.5;
-  drawNote(context, state, width, noteTop(middle, height));
-  drawPointer(context, state, width, middle);
-  context.textBaseline = "middle";
-  context.font = `600 12px ${state.palette.font}`;
-  context.fillStyle = state.isStale ? state.palette.ink2 : state.palette.screen;
-  context.fillText(state.label, TEXT_LEFT, middle + 0.5, width - TEXT_LEFT - 2);
-}
-
-/**
- * The note sits below, and above near the bottom edge.
- * @param {number} middle
- * @param {number} height
- */
-function noteTop(middle, height) {
-  const below = middle + LABEL_HEIGHT / 2;
-  return below + NOTE_HEIGHT <= height ? below : middle - LABEL_HEIGHT / 2 - NOTE_HEIGHT;
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {OverlayState} state
- * @param {number} width
- * @param {number} middle
- */
-function drawPointer(context, { palette, isStale }, width, middle) {
-  const half = LABEL_HEIGHT / 2;
-  const inset = isStale ? 0.5 : 0;
-  context.beginPath();
-  context.moveTo(inset, middle);
-  context.lineTo(POINT, middle - half + inset);
-  context.lineTo(width - inset, middle - half + inset);
-  context.lineTo(width - inset, middle + half - inset);
-  context.lineTo(POINT, middle + half - inset);
-  context.closePath();
-  context.fillStyle = isStale ? palette.screen : palette.accent;
-  context.fill();
-  if (!isStale) return;
-  context.strokeStyle = palette.warn;
-  context.lineWidth = 1;
-  context.stroke();
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {OverlayState} state
- * @param {number} width
- * @param {number} top
- */
-function drawNote(context, { palette, note, isStale }, width, top) {
-  if (!note) return;
-  // Its own ground, because the axis prints its labels underneath.
-  context.fillStyle = palette.screen;
-  context.fillRect(8, top, width - 8, NOTE_HEIGHT);
-  context.font = `400 12px ${palette.font}`;
-  context.textBaseline = "middle";
-  context.fillStyle = isStale ? palette.warn : palette.ink2;
-  context.fillText(note, TEXT_LEFT, top + NOTE_HEIGHT / 2 + 1);
 }

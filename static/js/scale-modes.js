@@ -4,10 +4,13 @@
 
 /**
  * @param {HTMLElement} root
+ * @param {ScaleMode} first
  * @param {(mode: ScaleMode) => void} onChange
  */
-export function bindScaleModes(root, onChange) {
+export function bindScaleModes(root, first, onChange) {
   const buttons = [...root.querySelectorAll("button")];
+  for (const node of buttons)
+    node.setAttribute("aria-pressed", String(node.dataset.mode === first));
   root.addEventListener("click", ({ target }) => {
     const pressed = buttons.find((node) => node.contains(/** @type {Node} */ (target)));
     if (!pressed) return;

@@ -3,9 +3,9 @@
  * and the panels because of it. Everything it uses is handed in by dashboard.js.
  *
  * @import { Api } from "./api.js"
- * @import { Stream } from "./stream.js"
  */
 
+import { RequestError } from "./api.js";
 import { candlesFromColumns } from "./candles.js";
 import { Feed } from "./feed.js";
 import { intervalSeconds } from "./intervals.js";
@@ -13,7 +13,7 @@ import { decimalsOf } from "./market-row.js";
 import { withPrice } from "./markets.js";
 import { candleStream, compactSymbol, tradeStream } from "./protocol.js";
 
-/** @import { Bootstrap, Market, Panels, Place, StreamEvent, View } from "./types.js" */
+/** @import { Bootstrap, Companion, Market, Panels, Place, StreamEvent, View } from "./types.js" */
 
 const TAPE_TRADES = 100;
 /** What a screen can show at most; reading further back for it would be in vain. */
@@ -21,11 +21,11 @@ const MOST_VISIBLE_BARS = 1500;
 /** Older bars are asked for while this many are still left of the view. */
 const MARGIN_BARS = 100;
 const RETRY_OLDER_MS = 5_000;
+const NOT_FOUND = 404;
 
 export class Session {
   #api;
   #panels;
-  #stream;
   #now_s;
   #olderBlockedUntilMs = 0;
   /** What did not load; it is tried again when the stream returns. */
@@ -33,14 +33,18 @@ export class Session {
   #failed = null;
   /** @type {Market | undefined} the last answer for the open market */
   #market;
+  /** Told of everything that happens to the open market; events and compared markets are such. */
+  /** @type {Set<Companion>} */
+  #companions = new Set();
+  /** @type {(streams: string[]) => void} */
+  #want = () => {};
 
   /**
-   * @param {{api: Api, panels: Panels, stream: () => Stream, now_s: () => number}} parts
+   * @param {{api: Api, panels: () => Panels, now_s: () => number}} parts
    */
-  constructor({ api, panels, stream, now_s }) {
+  constructor({ api, panels, now_s }) {
     this.#api = api;
     this.#panels = panels;
-    this.#stream = stream;
     this.#now_s = now_s;
     this.feed = new Feed({
       api,
@@ -67,40 +71,94 @@ export class Session {
   }
 
   /** Shows what the page came with. @param {Bootstrap} bootstrap */
-  adopt({ symbol, interval, candles, trades, markets }) {
-    if (symbol === null) return this.#panels.showEmptyStore();
+  adopt({ symbol, interval, candles, trades, markets, market, unknown }) {
+    const { state, tape, intervals } = this.#panels();
+    if (symbol === null) {
+      tape.show([], 2);
+      intervals.select(interval);
+      if (unknown) this.#showUnknown(unknown);
+      else state.emptyStore();
+      return;
+    }
     this.feed.adopt(symbol, interval, candlesFromColumns(candles));
+    this.#market = market ?? undefined;
     this.showMarkets(markets);
-    this.#panels.showPlace({ symbol, interval }, this.#market);
-    this.#panels.tape.show(trades, this.#decimals);
-    this.#subscribe();
+    this.#showPlace({ symbol, interval });
+    tape.show(trades, this.#decimals);
     this.#showBars(null);
-    performance.mark("first-candles");
+  }
+
+  /** @param {Place} place */
+  #showPlace(place) {
+    const { list, intervals, figures } = this.#panels();
+    list.select(place.symbol);
+    intervals.select(place.interval);
+    figures.showPlace(place, this.#market);
+  }
+
+  /** Connects the stream: what is wanted is asked of it from now on. @param {(streams: string[]) => void} want */
+  connect(want) {
+    this.#want = want;
+    this.subscribe();
+  }
+
+  /** @param {Companion} companion */
+  join(companion) {
+    this.#companions.add(companion);
+    this.subscribe();
+  }
+
+  /** @param {Companion} companion */
+  leave(companion) {
+    this.#companions.delete(companion);
+    this.subscribe();
   }
 
   /** @param {Place} place */
   async open({ symbol, interval }) {
+    const { state, chart, list, figures } = this.#panels();
     const isOther = symbol !== this.feed.symbol;
     const view = this.#viewFor(isOther);
-    this.#panels.state.loading();
+    state.loading();
     const loaded = this.feed.open(symbol, interval, this.#from(view, interval));
-    this.#market = this.#panels.list.find(symbol);
-    this.#panels.showPlace({ symbol, interval }, this.#market);
-    this.#panels.showFigures();
-    this.#subscribe();
+    this.#market = list.find(symbol);
+    this.#showPlace({ symbol, interval });
+    figures.show();
+    this.subscribe();
     if (isOther) void this.loadTrades();
     this.#failed = null;
     try {
-      if (await loaded) this.#showBars(view);
+      if (!(await loaded)) return;
+      this.#showBars(view);
+      for (const companion of this.#companions) companion.opened?.({ isOther });
     } catch (error) {
-      this.#failed = { symbol, interval };
-      this.#panels.state.error(reason(error), () => this.open({ symbol, interval }));
+      chart.show(this.subject);
+      this.#openFailed({ symbol, interval }, error);
     }
+  }
+
+  /**
+   * @param {Place} place
+   * @param {unknown} error
+   */
+  #openFailed(place, error) {
+    if (error instanceof RequestError && error.status === NOT_FOUND) {
+      return this.#showUnknown(place.symbol);
+    }
+    this.#failed = place;
+    this.#panels().state.error(reason(error), () => this.open(place));
+  }
+
+  /** @param {string} symbol */
+  #showUnknown(symbol) {
+    const { state, list, figures } = this.#panels();
+    figures.showPlace({ symbol: "", interval: this.feed.interval }, undefined);
+    state.unknownMarket(symbol, () => list.focusSearch(symbol));
   }
 
   /** Another market follows now, unless the reader is looking at the past. @param {boolean} isOther */
   #viewFor(isOther) {
-    const view = this.#panels.chart.view();
+    const view = this.#panels().chart.view();
     return isOther && view?.to === null ? null : view;
   }
 
@@ -115,37 +173,54 @@ export class Session {
     return view.to === null ? Math.max(view.from, oldest) : view.from;
   }
 
-  #subscribe() {
+  /** Asks the stream for exactly what is shown. */
+  subscribe() {
     const { symbol, interval } = this.feed;
-    this.#stream().want([candleStream(symbol, interval), tradeStream(symbol)]);
+    const own = symbol ? [candleStream(symbol, interval), tradeStream(symbol)] : [];
+    const others = [...this.#companions].flatMap((companion) => companion.streams?.() ?? []);
+    this.#want([...own, ...others]);
   }
 
   async loadTrades() {
     const { symbol } = this.feed;
+    const { tape } = this.#panels();
     if (!symbol) return;
-    this.#panels.tape.reset();
+    tape.reset();
     try {
       const trades = await this.#api.fetchTrades(symbol, TAPE_TRADES);
-      if (symbol === this.feed.symbol) this.#panels.tape.show(trades, this.#decimals);
+      if (symbol === this.feed.symbol) tape.show(trades, this.#decimals);
     } catch (error) {
       if (symbol !== this.feed.symbol) return;
-      this.#panels.tape.error(reason(error), () => this.loadTrades());
+      tape.error(reason(error), () => this.loadTrades());
     }
   }
 
   /** @param {Market[]} markets */
   showMarkets(markets) {
-    this.#panels.list.show(markets);
-    this.#market = this.#panels.list.find(this.feed.symbol) ?? this.#market;
-    if (this.feed.symbol) this.#panels.showFigures();
+    const { list, figures } = this.#panels();
+    list.show(markets);
+    const found = list.find(this.feed.symbol);
+    // What only the market's own row tells is not forgotten for the list's.
+    if (found) this.#market = { ...this.#market, ...found };
+    if (this.feed.symbol) figures.show();
+  }
+
+  /** What was read of the open market alone. @param {Market} market */
+  showMarket(market) {
+    if (market.symbol !== this.feed.symbol) return;
+    this.#market = { ...this.#market, ...market };
+    this.#panels().figures.show();
   }
 
   /** @param {StreamEvent} event */
   receive(event) {
+    for (const companion of this.#companions) companion.received?.(event);
     if (event.type === "candle") this.feed.receive(event);
     else if (event.type === "reset") void this.feed.revise(event);
     else if (event.type !== "trade" || document.hidden) return;
-    else if (event.symbol === compactSymbol(this.feed.symbol)) this.#panels.tape.add(event.trade);
+    else if (event.symbol === compactSymbol(this.feed.symbol)) {
+      this.#panels().tape.add(event.trade);
+    }
   }
 
   /**
@@ -158,13 +233,15 @@ export class Session {
     const { symbol, interval } = this.feed;
     const hasBars = streams.includes(candleStream(symbol, interval));
     if (hasBars) void (isFresh ? this.feed.catchUp() : this.feed.reread());
+    for (const companion of this.#companions) void companion.missed?.(streams);
     if (streams.includes(tradeStream(symbol)) && !document.hidden) await this.loadTrades();
   }
 
   /** After a hidden tab: bars and trades that were missed. */
   async catchUp() {
     if (this.#failed) return this.open(this.#failed);
-    await Promise.all([this.feed.resume(), this.loadTrades()]);
+    const others = [...this.#companions].map((companion) => companion.missed?.());
+    await Promise.all([this.feed.resume(), this.loadTrades(), ...others]);
   }
 
   /** History is being written while we look: it is read again. */
@@ -176,42 +253,46 @@ export class Session {
   async readOlder(range) {
     if (!range || range.from > MARGIN_BARS || performance.now() < this.#olderBlockedUntilMs) return;
     try {
-      await this.feed.older();
+      if (await this.feed.older()) for (const each of this.#companions) each.grown?.();
     } catch {
       this.#olderBlockedUntilMs = performance.now() + RETRY_OLDER_MS;
-      this.#panels.announce("Older bars did not load; scrolling on tries again.");
+      this.#panels().announce("Older bars did not load; scrolling on tries again.");
     }
   }
 
   /** @param {View | null} view */
   #showBars(view) {
+    const { chart, figures } = this.#panels();
     this.#showState();
-    this.#panels.chart.show(this.subject, view);
-    this.#panels.showFigures();
-    this.#panels.barsChanged();
+    chart.show(this.subject, view);
+    figures.show();
+    figures.barsChanged();
   }
 
   #showState() {
     const { store, symbol } = this.feed;
-    if (store.length) this.#panels.state.ready();
-    else this.#panels.state.emptyMarket(symbol);
+    const { state } = this.#panels();
+    if (store.length) state.ready();
+    else state.emptyMarket(symbol);
   }
 
   /** @param {Set<number> | null} [revised] */
   #barsReset(revised) {
+    const { chart, figures } = this.#panels();
     this.#showState();
     if (revised) void this.loadTrades(); // some may be gone
-    this.#panels.chart.redrawAll(revised);
-    this.#panels.barsChanged();
+    chart.redrawAll(revised);
+    figures.barsChanged();
   }
 
   /** @param {number} index */
   #barChanged(index) {
+    const { chart, figures } = this.#panels();
     // The first bar of an empty market is the chart's beginning.
     if (this.feed.store.length === 1) return this.#showBars(null);
     // The bar before is closed by the one after it, whether or not a message said so.
-    this.#panels.chart.touch(Math.max(0, index - 1));
-    this.#panels.barsChanged();
+    chart.touch(Math.max(0, index - 1));
+    figures.barsChanged();
   }
 }
 

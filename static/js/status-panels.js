@@ -1,16 +1,13 @@
-/** Where the status is seen: pill, banner, strip, watermark, needle, and the live region. */
+/** Where the status is seen: pill, banner, strip, watermark, needle, tape, and the live region. */
 
+import { chainPart, finalityOf, lagOf } from "./chain-part.js";
+import { syncingPart } from "./connection.js";
 import { byId } from "./element.js";
 import { Pill } from "./pill.js";
 import { Strip } from "./strip.js";
+import { formatAge } from "./times.js";
 
-/** @import { Health, StatusFacts } from "./types.js" */
-
-/**
- * @import { Banner } from "./banner.js"
- * @import { ChartView } from "./chart-view.js"
- * @import { Figures } from "./figures.js"
- */
+/** @import { Connection, Health, StatusFacts, StatusPanelsParts } from "./types.js" */
 
 export class StatusPanels {
   #parts;
@@ -18,41 +15,66 @@ export class StatusPanels {
   #pill = new Pill(byId("pill"));
   #strip = new Strip();
   #kind = "";
+  /** @type {Health | null} */
+  #health = null;
 
-  /**
-   * @param {{chart: ChartView, figures: Figures, banner: Banner, announce: (sentence: string) => void, onSynced: () => void}} parts
-   */
+  /** @param {StatusPanelsParts} parts */
   constructor(parts) {
     this.#parts = parts;
   }
 
+  get #chain() {
+    return chainPart(this.#health, this.#parts.session.market?.chain_id);
+  }
+
   /** @param {Health} health */
   showHealth(health) {
-    this.#strip.show(health);
-    this.#parts.chart.annotate({ watermark: health.demo ? "demo data" : "" });
+    this.#health = health;
+    const { chart, tape, session, now_s } = this.#parts;
+    this.#strip.show(health, this.#chain, now_s());
+    chart.annotate({ watermark: health.demo ? "demo data" : "" });
+    tape.setFinality(finalityOf(health, session.market));
   }
 
   /** @param {StatusFacts} facts */
   showStatus(facts) {
-    const { connection, lostFor_s } = facts;
+    const connection = this.#aged(facts.connection);
+    const { figures, banner, announce, session } = this.#parts;
     this.#pill.show(connection);
-    this.#parts.banner.show(facts);
+    banner.show({ ...facts, connection, lag_s: this.#lag_s });
+    this.#strip.age(this.#chain, this.#parts.now_s());
     // To a machine demo is live: the word only says whose data it is.
     this.#root.dataset.connection = connection.kind === "demo" ? "live" : connection.kind;
-    const wasSyncing = this.#kind === "syncing";
-    const isStale = connection.kind === "stale";
-    if (isStale || this.#kind === "stale") {
-      this.#parts.figures.setStale(isStale ? this.#since(lostFor_s) : null);
+    const { kind } = connection;
+    if (kind === "stale") figures.setSilence("stale", this.#since(facts.lostFor_s));
+    else if (kind === "syncing" && this.#isReadingChain) figures.setSilence("syncing");
+    else if (this.#kind === "stale" || this.#kind === "syncing") figures.setSilence(null);
+    if (this.#kind === "syncing" && kind !== "syncing") void session.reread();
+    if (this.#kind && kind !== this.#kind) {
+      announce(`${connection.word} ${connection.detail}`.trim());
     }
-    if (wasSyncing && connection.kind !== "syncing") this.#parts.onSynced();
-    if (this.#kind && connection.kind !== this.#kind) {
-      this.#parts.announce(`${connection.word} ${connection.detail}`.trim());
-    }
-    this.#kind = connection.kind;
+    this.#kind = kind;
   }
 
-  /** @param {number} lostFor_s */
+  /** Seeding the demo leaves no time unread at the right edge; reading a chain does. */
+  get #isReadingChain() {
+    return syncingPart(this.#health)?.head !== undefined;
+  }
+
+  get #lag_s() {
+    return lagOf(this.#chain, this.#parts.now_s());
+  }
+
+  /** What is stale says for how long. @param {Connection} connection */
+  #aged(connection) {
+    const lag_s = this.#lag_s;
+    if (connection.kind !== "stale" || connection.detail || lag_s === null) return connection;
+    return { ...connection, detail: formatAge(lag_s) };
+  }
+
+  /** Since when nothing new has come: by the chain's clock where it is the chain that stands. @param {number} lostFor_s */
   #since(lostFor_s) {
-    return Date.now() / 1000 - lostFor_s;
+    if (lostFor_s > 0) return this.#parts.now_s() - lostFor_s;
+    return this.#chain?.time;
   }
 }

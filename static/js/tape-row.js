@@ -10,16 +10,23 @@ import { formatClock, formatDate } from "./times.js";
 const TRIANGLES = { buy: "M.5 7h7L4 1z", sell: "M.5 1h7L4 7z" };
 const TONES = { buy: "up", sell: "down" };
 
+/** Of a chain, a sequence is block × 2^20 + log index. */
+const LOG_BITS = 20n;
+
+/** @param {Trade} trade of a chain */
+export function blockOf({ block_number: block, sequence }) {
+  return block ?? Number(BigInt(sequence) >> LOG_BITS);
+}
+
 /**
  * @param {Trade} trade
- * @param {number} decimals
- * @param {Weight} weight
+ * @param {{decimals: number, weight: Weight, isProvisional: boolean, address: string | null}} look
  */
-export function tapeRow(trade, decimals, weight) {
+export function tapeRow(trade, { decimals, weight, isProvisional, address }) {
   const row = element("li", "trade", sideNode(trade), priceNode(trade, decimals));
-  row.append(sizeNode(trade), timeNode(trade));
+  row.append(sizeNode(trade), timeNode(trade, address));
   row.dataset.weight = weight;
-  if (trade.final === false) row.dataset.certainty = "provisional";
+  if (isProvisional) row.dataset.certainty = "provisional";
   if (trade.kind === "liquidation") row.dataset.liquidation = "";
   return row;
 }
@@ -55,12 +62,20 @@ function sizeNode({ size, kind }) {
   );
 }
 
-/** @param {Trade} trade */
-function timeNode({ time, transaction_hash: hash }) {
+/**
+ * @param {Trade} trade
+ * @param {string | null} address
+ */
+function timeNode({ time, transaction_hash: hash }, address) {
   const node = element("time", "trade-time", formatClock(time));
   node.dateTime = new Date(time * 1000).toISOString();
   node.title = hash ? `${formatDate(time)}, transaction ${hash}` : formatDate(time);
-  return node;
+  if (!address) return node;
+  const link = element("a", "trade-link", node);
+  link.href = address;
+  link.target = "_blank";
+  link.rel = "noopener noreferrer";
+  return link;
 }
 
 /**

@@ -1,12 +1,26 @@
-/** The tape: latest trades, newest first; rows are added once per frame however many arrive. */
+/**
+ * The tape: latest trades, newest first; rows are added once per frame however many arrive.
+ * A line divides those that a reorg may still take away from those that are final.
+ */
 
 import { button, element } from "./element.js";
+import { formatFixed } from "./numbers.js";
 import { priceText } from "./price.js";
-import { tapeRow, weigher } from "./tape-row.js";
+import { blockOf, tapeRow, weigher } from "./tape-row.js";
 
-/** @import { Trade, Weight } from "./types.js" */
+/** @import { Finality, Trade, TradeFilter, Weight } from "./types.js" */
 
 const MOST_ROWS = 100;
+/** So many are held, for a filter to have something to choose from. */
+const MOST_TRADES = 1000;
+
+/** @type {Record<TradeFilter, (trade: Trade, weight: Weight) => boolean>} */
+const FILTERS = {
+  all: () => true,
+  medium: (_trade, weight) => weight !== "light",
+  heavy: (_trade, weight) => weight === "heavy",
+  liquidation: ({ kind }) => kind === "liquidation",
+};
 
 export class Tape {
   #rows;
@@ -18,6 +32,12 @@ export class Tape {
   #arrived = [];
   #isScheduled = false;
   #isLoading = false;
+  /** @type {TradeFilter} */
+  #filter = "all";
+  /** @type {Finality | null} null where nothing is provisional */
+  #finality = null;
+  /** @type {(trade: Trade) => string | null} */
+  #addressOf = () => null;
 
   /**
    * @param {HTMLElement} rows
@@ -26,6 +46,28 @@ export class Tape {
   constructor(rows, state) {
     this.#rows = rows;
     this.#state = state;
+  }
+
+  /** @param {(trade: Trade) => string | null} addressOf where a trade's transaction can be read */
+  linkBy(addressOf) {
+    this.#addressOf = addressOf;
+  }
+
+  get filter() {
+    return this.#filter;
+  }
+
+  /** @param {TradeFilter} filter */
+  setFilter(filter) {
+    this.#filter = filter;
+    this.#drawAll();
+  }
+
+  /** Up to which block trades are final. @param {Finality | null} finality */
+  setFinality(finality) {
+    if (finality?.block === this.#finality?.block) return;
+    this.#finality = finality;
+    this.#drawAll();
   }
 
   /** Another market's trades are coming; what arrives live waits for them. */
@@ -48,13 +90,19 @@ export class Tape {
     const since = this.#trades.filter(
       ({ sequence, time }) => time >= newest && !known.has(sequence),
     );
-    this.#trades = [...since, ...trades].slice(0, MOST_ROWS);
-    const weigh = this.#weigher();
-    this.#rows.replaceChildren(...this.#trades.map((trade) => this.#row(trade, weigh)));
-    this.#fitPrices();
+    this.#trades = [...since, ...trades].slice(0, MOST_TRADES);
+    this.#drawAll();
     this.#state.hidden = this.#trades.length > 0;
     if (!trades.length) this.#say("empty", "No trades yet", "The first one draws the first bar.");
     this.#drawArrived();
+  }
+
+  #drawAll() {
+    const weigh = this.#weigher();
+    const shown = this.#trades.filter((trade) => this.#passes(trade, weigh)).slice(0, MOST_ROWS);
+    this.#rows.replaceChildren(...shown.map((trade) => this.#row(trade, weigh)));
+    this.#placeDivide();
+    this.#fitPrices();
   }
 
   /** @param {Trade} trade */
@@ -85,23 +133,43 @@ export class Tape {
     fresh.reverse();
     // What did not load is still missing below the new ones.
     if (this.#state.dataset.kind !== "error") this.#state.hidden = true;
-    this.#trades = [...fresh, ...this.#trades].slice(0, MOST_ROWS);
+    this.#trades = [...fresh, ...this.#trades].slice(0, MOST_TRADES);
     const weigh = this.#weigher();
-    this.#rows.prepend(...fresh.map((trade) => this.#row(trade, weigh)));
+    const shown = fresh.filter((trade) => this.#passes(trade, weigh));
+    this.#rows.prepend(...shown.map((trade) => this.#row(trade, weigh)));
     while (this.#rows.children.length > MOST_ROWS) this.#rows.lastElementChild?.remove();
+    this.#placeDivide();
     this.#fitPrices();
+  }
+
+  /**
+   * @param {Trade} trade
+   * @param {(size: number) => Weight} weigh
+   */
+  #passes(trade, weigh) {
+    return FILTERS[this.#filter](trade, weigh(trade.size));
+  }
+
+  /** Between the last provisional row and the first final one. */
+  #placeDivide() {
+    this.#rows.querySelector(".divide")?.remove();
+    const first = this.#rows.querySelector(".trade:not([data-certainty])");
+    if (!this.#finality || !first?.previousElementSibling) return;
+    const words = `final to block ${formatFixed(this.#finality.block, 0)}`;
+    first.before(element("li", "divide", element("span", "", words)));
   }
 
   /** The price column is as wide as the widest price, so that it does not dance. */
   #fitPrices() {
-    const prices = this.#trades.map(({ price }) => priceText(price, this.#decimals).length);
+    const newest = this.#trades.slice(0, MOST_ROWS);
+    const prices = newest.map(({ price }) => priceText(price, this.#decimals).length);
     const chars = Math.max(0, ...prices);
     const panel = this.#rows.parentElement;
     panel?.style.setProperty("--price-chars", String(chars));
   }
 
   #weigher() {
-    return weigher(this.#trades.map(({ size }) => size));
+    return weigher(this.#trades.slice(0, MOST_TRADES).map(({ size }) => size));
   }
 
   /**
@@ -109,7 +177,18 @@ export class Tape {
    * @param {(size: number) => Weight} weigh
    */
   #row(trade, weigh) {
-    return tapeRow(trade, this.#decimals, weigh(trade.size));
+    return tapeRow(trade, {
+      decimals: this.#decimals,
+      weight: weigh(trade.size),
+      isProvisional: this.#isProvisional(trade),
+      address: this.#addressOf(trade),
+    });
+  }
+
+  /** @param {Trade} trade */
+  #isProvisional(trade) {
+    if (!this.#finality) return trade.final === false;
+    return blockOf(trade) > this.#finality.block;
   }
 
   /**

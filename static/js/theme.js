@@ -1,6 +1,7 @@
 /** Theme and palette: chosen here, remembered, applied before the first paint by early.js. */
 
 import { bindMenu } from "./menu.js";
+import { remember } from "./settings.js";
 
 const THEMES = /** @type {const} */ ([
   ["dark", "Dark"],
@@ -48,18 +49,4 @@ function set(name, value) {
   if (value === null) delete root.dataset[name];
   else root.dataset[name] = value;
   remember(name, value);
-}
-
-/**
- * A browser may refuse storage; the choice then holds until the page is left.
- * @param {string} key
- * @param {string | null} value null forgets
- */
-export function remember(key, value) {
-  try {
-    if (value === null) localStorage.removeItem(key);
-    else localStorage.setItem(key, value);
-  } catch {
-    // Nothing to do: the choice is applied, only not kept.
-  }
 }

@@ -5,13 +5,23 @@
  */
 
 import type { Api } from "./api.js";
+import type { Banner } from "./banner.js";
 import type { CandleStore } from "./candles.js";
 import type { ChartState } from "./chart-state.js";
 import type { ChartView } from "./chart-view.js";
-import type { BarClock } from "./interval-bar.js";
-import type { IChartApi } from "./library.js";
+import type { Figures } from "./figures.js";
+import type { BarClock, IntervalBar } from "./interval-bar.js";
+import type {
+  IChartApi,
+  SeriesDataItemTypeMap,
+  SeriesDefinition,
+  SeriesType,
+  Time,
+} from "./library.js";
 import type { MarketList } from "./market-list.js";
+import type { Navigation } from "./navigation.js";
 import type { Session } from "./session.js";
+import type { Settings } from "./settings.js";
 import type { Stream } from "./stream.js";
 import type { Tape } from "./tape.js";
 
@@ -61,6 +71,9 @@ export interface Market {
   trades_24h?: number;
   mark_price?: number;
   funding_rate?: number;
+  /** Quote units of all open positions. */
+  open_interest?: number;
+  chain_id?: number;
   price_decimals?: number;
   /** Hourly closes, oldest first. */
   sparkline?: number[];
@@ -75,7 +88,18 @@ export interface Trade {
   kind: string;
   sequence: string;
   final?: boolean;
+  block_number?: number;
+  chain_id?: number;
   transaction_hash?: string;
+}
+
+/** What a quote tells, in the words of its dialect. */
+export interface Quote {
+  lp?: number;
+  ch?: number;
+  chp?: number;
+  high_price?: number;
+  low_price?: number;
 }
 
 export interface Part {
@@ -86,6 +110,18 @@ export interface Part {
   /** Of a chain: the newest processed block, and the newest there is. */
   block?: number;
   head?: number;
+  behind?: number;
+  chain_id?: number;
+  /** No block up to this one can be replaced. */
+  final?: number;
+  /** Of the newest processed block. */
+  time?: number;
+  blocks_per_second?: number;
+}
+
+/** What of the open market's chain can no longer be replaced. */
+export interface Finality {
+  block: number;
 }
 
 /** What comparing all candles with their trades came to. */
@@ -112,12 +148,20 @@ export interface Health {
 export interface Bootstrap {
   symbol: string | null;
   interval: string;
+  /** What the address asked for, where no market is called so. */
+  unknown: string | null;
+  /** The open market, which may not be among the first ones. */
+  market: Market | null;
+  /** The busiest ones. */
   markets: Market[];
+  markets_total: number;
   candles: CandleColumns;
   trades: Trade[];
   status: Health;
   intervals: string[];
   version: string;
+  /** Where transactions can be read, with `{hash}`; "" where the operator names no such place. */
+  explorer: string;
   /** Server clock in milliseconds. */
   time: number;
 }
@@ -152,6 +196,25 @@ export interface Subject {
 
 export type Side = "left" | "right";
 export type ScaleMode = "normal" | "log" | "percent";
+export type BarTypeName = "candles" | "bars" | "line" | "area" | "baseline" | "heikin-ashi";
+export type EventKind = "liquidation" | "large_trade" | "funding";
+export type TradeFilter = "all" | "medium" | "heavy" | "liquidation";
+
+export interface StudyChoice {
+  kind: string;
+  /** Periods and factors, in the order of the kind's own table. */
+  values: number[];
+}
+
+export interface SettingsValue {
+  type: BarTypeName;
+  scale: ScaleMode;
+  studies: StudyChoice[];
+  events: EventKind[];
+  /** IANA's name, "UTC" or "local". */
+  zone: string;
+}
+
 export type Weight = "light" | "medium" | "heavy";
 export type SortKey = "symbol" | "change" | "price";
 /** Null keeps the server's order. */
@@ -173,6 +236,11 @@ export interface Sparkline {
 }
 
 // Requests and the stream.
+
+export interface MarketPage {
+  markets: Market[];
+  total: number;
+}
 
 export interface Page {
   candles: Candle[];
@@ -306,6 +374,33 @@ export interface StatusFacts {
   lostFor_s: number;
 }
 
+export interface BannerFacts extends StatusFacts {
+  /** Age of the newest block. */
+  lag_s: number | null;
+}
+
+/** Why nothing new comes. */
+export interface Silence {
+  kind: "stale" | "syncing";
+  since_s: number;
+}
+
+export interface StatusPanelsParts {
+  chart: ChartView;
+  figures: Figures;
+  tape: Tape;
+  session: Session;
+  banner: Banner;
+  announce: (sentence: string) => void;
+  now_s: () => number;
+}
+
+/** One figure of the strip; text null where it changes with the clock. */
+export interface Fact {
+  label: string;
+  text: string | null;
+}
+
 export interface StatusOptions {
   api: Api;
   /** As the page came with it. */
@@ -321,6 +416,35 @@ export interface BarColours {
   body: string;
   edge: string;
   volume: string;
+}
+
+export interface BarTone extends BarColours {
+  isFinal: boolean;
+  /** As the series draws it anyway. */
+  isPlain: boolean;
+}
+
+/** A bar as the library takes it, in the shape of its series. */
+export type BarItem = SeriesDataItemTypeMap<Time>[SeriesType];
+
+/** A kind of main series. */
+export interface BarType {
+  definition: SeriesDefinition<SeriesType>;
+  options: (palette: Palette) => object;
+  item: (bar: Candle, tone: BarTone, palette: Palette) => BarItem;
+  /** Makes what turns bars of the store into bars as they are drawn, from the first changed one on. */
+  derivation?: () => (bars: readonly Candle[], from: number) => readonly Candle[];
+}
+
+/** What is drawn along with the bars. */
+export interface Layer {
+  /** Bars from this one on have changed. */
+  draw: (subject: Subject, from: number) => void;
+  /** The crosshair is on the bar of this time, or nowhere. */
+  point?: (time_s: number | null) => void;
+  /** Panes begin at these heights. */
+  placed?: (tops: number[]) => void;
+  recolour?: () => void;
 }
 
 export type Token =
@@ -345,10 +469,19 @@ export interface OverlayState {
   isStale: boolean;
   /** Bar number of the first bar that is closed but not final. */
   boundary: number | null;
-  /** Bar numbers without data. */
-  gap: BarRange | null;
+  gap: Gap | null;
   watermark: string;
 }
+
+/** Bar numbers without data; `to` null goes on to the edge. */
+export interface Gap {
+  from: number;
+  to: number | null;
+  words?: string;
+}
+
+/** The name of what is drawn at a place, null for nothing. */
+export type HitTest = (x: number, y: number, scene: Scene) => string | null;
 
 /** Where things are on a canvas, in media pixels. */
 export interface Scene {
@@ -379,10 +512,13 @@ export interface Stat {
   always?: boolean;
 }
 
-export interface MarketListParts {
-  rows: HTMLElement;
+export interface MarketSearchParts {
+  input: HTMLInputElement;
   sorts: HTMLElement;
-  search: HTMLInputElement;
+  list: MarketList;
+  /** Whether all markets of the server are in the list. */
+  isWhole: () => boolean;
+  ask: (query: string) => Promise<Market[]>;
 }
 
 export interface KeyActions {
@@ -414,11 +550,37 @@ export interface Panels {
   state: ChartState;
   list: MarketList;
   tape: Tape;
-  showEmptyStore: () => void;
-  showPlace: (place: Place, market: Market | undefined) => void;
-  showFigures: () => void;
-  barsChanged: () => void;
+  figures: Figures;
+  intervals: IntervalBar;
   announce: (sentence: string) => void;
+}
+
+/** Told of everything that happens to the open market. */
+export interface Companion {
+  /** What it needs of the stream. */
+  streams?: () => string[];
+  received?: (event: StreamEvent) => void;
+  /** Another market or interval is on screen. */
+  opened?: (change: { isOther: boolean }) => void;
+  /** Older bars have joined. */
+  grown?: () => void;
+  /** Events may have been missed. */
+  missed?: (streams?: string[]) => Promise<void> | void;
+}
+
+/** The parts of the page, as its composition root hands them on. */
+export interface DashboardParts extends Panels {
+  bootstrap: Bootstrap;
+  settings: Settings;
+  api: Api;
+  navigation: Navigation;
+  clock: BarClock;
+  session: Session;
+  now_s: () => number;
+  go: (change: Partial<Place>) => void;
+  open: (place: Place) => Promise<void>;
+  /** What makes way when the reader goes somewhere else. */
+  onGo?: () => void;
 }
 
 /** What the page puts on `window.__chart`, for tests and for the curious. */

@@ -19,6 +19,15 @@ def test_the_first_candles_come_with_the_page(visit: Visit) -> None:
     assert all(shown < at for at in answered)
     assert visit.candle_pixels() > 2000
     assert int(visit.chart("bars")) >= 400
+    # What tests/js/page.test.js computes, as it comes over the wire.
+    scripts = visit.page.evaluate(
+        """(shown) => performance.getEntriesByType('resource')
+            .filter(({ name, startTime }) => name.includes('/static/js/') && startTime < shown)
+            .map(({ encodedBodySize }) => encodedBodySize)""",
+        shown,
+    )
+    assert len(scripts) > 30
+    assert sum(scripts) <= 40_000
 
 
 def test_bars_move(visit: Visit) -> None:

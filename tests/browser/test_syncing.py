@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute
 
 from appliance.status import PartState, StatusReport
+from tests.browser.visit import until
 from tests.web_server import MINUTE_0, Web, serving
 
 pytestmark = pytest.mark.browser
@@ -39,7 +40,7 @@ def opened(browser: Browser, web: Web, events: list[dict[str, Any]]) -> Page:
 
     page.route_web_socket("**/ws", socket)
     page.goto("/?symbol=GOLD&interval=1m")
-    page.wait_for_function("window.__chart !== undefined")
+    until(page, "window.__chart !== undefined")
     return page
 
 
@@ -74,7 +75,7 @@ def test_bars_are_provisional_until_the_stream_says_otherwise(browser: Browser, 
     assert page.inner_text("#legend .tag") == "provisional"
     page.close()
     page = opened(browser, web, [kline(MINUTE_0 + 60, x=True)])
-    page.wait_for_function(f"String({FINAL}) === 'true,true,false'")
+    until(page, f"String({FINAL}) === 'true,true,false'")
     page.close()
 
 

@@ -10,6 +10,17 @@ CHART = "document.getElementById('chart').dataset"
 ADMIN_KEY = "browser-admin-key-0123456789"
 
 
+def until(page: Page, condition: str, timeout_s: float = 10) -> None:
+    """Wait until the JavaScript expression holds.
+
+    Playwright's own waiting evaluates text inside the page, which the policy forbids.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, f"never came true: {condition}"
+        page.wait_for_timeout(30)
+
+
 class Visit:
     """A page that remembers its console errors and the requests that left its origin."""
 
@@ -40,14 +51,8 @@ class Visit:
         return self
 
     def until(self, condition: str, timeout_s: float = 10) -> None:
-        """Wait until the JavaScript expression holds.
-
-        Playwright's own waiting evaluates text inside the page, which the policy forbids.
-        """
-        deadline = time.monotonic() + timeout_s
-        while not self.page.evaluate(condition):
-            assert time.monotonic() < deadline, f"never came true: {condition}"
-            self.page.wait_for_timeout(30)
+        """Wait until the JavaScript expression holds."""
+        until(self.page, condition, timeout_s)
 
     def chart(self, name: str) -> str:
         """Return one `data-` attribute of the chart, its name in camel case."""

@@ -1,0 +1,65 @@
+/**
+ * What the reader wants to see, in time. The library tells no hand from a program, and only a
+ * hand changes the wish: a change of interval may show less or more of it meanwhile.
+ */
+
+import { RIGHT_MARGIN_BARS } from "./chart-options.js";
+import { logicalAt, rangeOf, viewOf } from "./viewport.js";
+
+/** @import { IChartApi } from "./library.js" */
+
+/** @import { View } from "./types.js" */
+
+export class VisibleRange {
+  #scale;
+  /** @type {View | null} */
+  #wanted = null;
+
+  /**
+   * @param {IChartApi} chart
+   * @param {HTMLElement} root
+   */
+  constructor(chart, root) {
+    this.#scale = chart.timeScale();
+    const forget = () => {
+      this.#wanted = null;
+    };
+    for (const event of ["wheel", "pointerdown", "touchmove", "dblclick"]) {
+      root.addEventListener(event, forget, { passive: true, capture: true });
+    }
+  }
+
+  /**
+   * @param {readonly {time: number}[]} bars
+   * @param {number} step_s
+   * @param {View} view
+   */
+  show(bars, step_s, view) {
+    if (!bars.length) return;
+    this.#scale.setVisibleLogicalRange(rangeOf(bars, view, step_s, RIGHT_MARGIN_BARS));
+    this.#wanted = view;
+  }
+
+  showNewest() {
+    this.#wanted = null;
+    this.#scale.scrollToPosition(RIGHT_MARGIN_BARS, false);
+  }
+
+  /** Leaves what is in sight where it is, after bars have come or gone. @param {readonly {time: number}[]} bars @param {number} step_s @param {View} view */
+  hold(bars, step_s, view) {
+    if (view.to === null || !bars.length) return;
+    const [from, to] = [view.from, view.to].map((time_s) => logicalAt(bars, time_s, step_s));
+    this.#scale.setVisibleLogicalRange({ from, to });
+  }
+
+  /**
+   * @param {readonly {time: number}[]} drawn
+   * @param {number} step_s
+   * @returns {View | null}
+   */
+  current(drawn, step_s) {
+    if (this.#wanted) return this.#wanted;
+    const visible = this.#scale.getVisibleLogicalRange();
+    return visible && drawn.length ? viewOf(drawn, visible, step_s) : null;
+  }
+}
