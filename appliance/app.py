@@ -29,6 +29,8 @@ from appliance.following.source import Around, ChainSource
 from appliance.heads import Heads
 from appliance.ingest import Ingest
 from appliance.metrics import Metrics
+from appliance.pages import Pages
+from appliance.positions import Positions
 from appliance.pushed.book import Book
 from appliance.pushed.service import Pushed
 from appliance.schedule import Schedule
@@ -54,6 +56,7 @@ from appliance.web import (
     events,
     lightweight,
     ops,
+    positions,
     quotes,
     sdk,
     security,
@@ -125,6 +128,8 @@ def build(settings: Settings, address: str = "") -> Appliance:
         metrics=metrics,
         catalogue=store.catalogue,
         datafeed=datafeed,
+        pages=Pages(store.reader, datafeed),
+        positions=Positions(store.reader),
         directory=Directory(store.reader, store.catalogue, time.time),
         ingest=ingest,
         streams=streams,
@@ -149,7 +154,7 @@ def create_app(appliance: Appliance) -> App:
     )
     answers.install(app, appliance.parts)
     security.install(app, appliance.parts)
-    for module in (udf, quotes, lightweight, charts):
+    for module in (udf, quotes, lightweight, positions, charts):
         app.blueprint(module.blueprint(appliance.parts))
     for module in (trades, admin, backups, verify, demo, ops, stream, sse, dashboard):
         app.blueprint(module.blueprint(appliance.parts))

@@ -92,6 +92,26 @@ class Pages:
         last = rows[:known][-1:]
         return last + _whole(rows[known:], limit - len(last))
 
+    async def trades_between(
+        self, market: Market, span: tuple[int, int], before: int, limit: int
+    ) -> list[TradeRow]:
+        """Return the newest trades in the unix seconds [from, to) below sequence `before`.
+
+        Newest first; those that add volume only are among them.
+
+        Raises:
+            Retryable: the store fails.
+        """
+        columns = await self._reader.query(
+            "select_trades_between",
+            market=market.id,
+            to=min(_bounded(span[1]), _DATETIME_MAX),
+            before=before,
+            limit=limit,
+            **{"from": _bounded(span[0])},
+        )
+        return _rows(columns)
+
     async def trades_until(self, market: Market, to_us: int, limit: int) -> list[TradeRow]:
         """Return the newest `limit` trades with a price before microsecond `to_us`, oldest first.
 

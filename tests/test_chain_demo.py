@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from numpy.typing import NDArray
 
 from appliance.chain import demo
 from appliance.chain.demo import HISTORY_S, Demo
@@ -111,14 +113,33 @@ def test_each_trade_begins_where_the_last_one_ended(number: int) -> None:
 
 @pytest.mark.parametrize("number", range(len(MARKETS)))
 def test_volumes_have_heavy_tails_and_whole_lots(number: int) -> None:
+    """What is closed is worth what was opened: at another price no whole number of lots."""
     market = MARKETS[number]
-    volumes = np.array(
-        [float(v) for v in trades_of(of(number, demo_kinds()))["base_volume"].to_pylist()]
-    )
-    assert volumes.min() >= market.smallest_lots / 10**market.lot_digits
+    volumes = volumes_of(number, demo_kinds())
     assert np.quantile(volumes, 0.99) > 5 * np.median(volumes)
-    lots = volumes * 10**market.lot_digits
+    opened = volumes_of(number, ["open"])
+    assert opened.min() >= market.smallest_lots / 10**market.lot_digits
+    lots = opened * 10**market.lot_digits
     assert np.abs(lots - np.rint(lots)).max() < 1e-6
+
+
+def volumes_of(number: int, kinds: list[str]) -> NDArray[np.float64]:
+    rows = trades_of(of(number, kinds))["base_volume"].to_pylist()
+    return np.array([float(volume) for volume in rows])
+
+
+def test_positions_close_with_what_they_were_opened_with() -> None:
+    """As the contract keeps them; so what is open is what was opened less what was closed."""
+    rows = of(0, demo_kinds()).select(["kind", "position_id", "quote_volume"]).to_pylist()
+    held: dict[str, Decimal] = {}
+    for row in rows:
+        position, quote = row["position_id"], row["quote_volume"]
+        if row["kind"] in ("open", "increase"):
+            held[position] = held.get(position, Decimal(0)) + quote
+        else:
+            assert quote == held.pop(position)
+    assert len(rows) > 1_000
+    assert held
 
 
 def demo_kinds() -> list[str]:

@@ -249,6 +249,35 @@ def test_marks_without_from_are_those_of_a_day(web: Web) -> None:
     assert abs(ever[2] - time.time() - 60) < 10
 
 
+@pytest.mark.parametrize(
+    ("span", "times"),
+    [
+        (f"from={MINUTE_0}&to={MINUTE_0 + 1}", [MINUTE_0]),
+        (f"from={MINUTE_0 + 1}", [MINUTE_0 + 1]),
+        (f"to={MINUTE_0 + 1}", [MINUTE_0]),
+        (f"from={MINUTE_0 + 2}", []),
+    ],
+)
+def test_trades_of_a_span(web: Web, span: str, times: list[int]) -> None:
+    """Of one bar, for instance: both ends as with candles."""
+    page = web.ask(f"{API}/trades?symbol=GOLD&{span}").json
+    assert times == [int(row["time"]) for row in page["data"]]
+
+
+def test_what_is_held_is_told_of_one_market(web: Web) -> None:
+    """Lists leave it out: it takes a sum over all of the market's trades."""
+    assert web.ask(f"{API}/markets/gold").json["data"]["open_interest"] == 212.5
+    assert "open_interest" not in web.ask(f"{API}/markets/tiny").json["data"]
+    assert all("open_interest" not in row for row in web.ask(f"{API}/markets").json["data"])
+    query = f"symbol=gold&timeframe=1m&from={MINUTE_0}&to={MINUTE_0 + 120}&limit=1"
+    answer = web.ask(f"{API}/open-interest?{query}").json
+    assert [{"time": MINUTE_0 + 60, "value": 212.5}] == answer["data"]
+    assert {"symbol": "GOLD", "timeframe": "1m", "count": 1} == answer["meta"]
+    assert [{"time": MINUTE_0, "value": 0.0001}] == web.ask(f"{API}/funding?symbol=gold").json[
+        "data"
+    ]
+
+
 def test_trades_are_paged_by_sequence(web: Web) -> None:
     """Sequences are strings: a double does not hold them."""
     page = web.ask(f"{API}/trades?symbol=GOLD&limit=1").json

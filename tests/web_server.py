@@ -39,6 +39,7 @@ from appliance.web import (
     demo,
     lightweight,
     ops,
+    positions,
     quotes,
     sdk,
     security,
@@ -159,6 +160,40 @@ class FakeDatafeed:
         self.asked.append((market.symbol, *asked))
         found = [m for m in MARKS if from_time <= m.time < to_time]
         return found[-limit:] if market.symbol == "GOLD" else []
+
+
+@dataclass
+class FakePages:
+    """Trades of the datafeed, within a span."""
+
+    datafeed: FakeDatafeed
+
+    async def trades_between(
+        self, market: Market, span: tuple[int, int], before: int, limit: int
+    ) -> list[TradeRow]:
+        found = await self.datafeed.trades(market, 1_000, before)
+        first, end = (second * _SECOND for second in span)
+        return [row for row in found if first <= row.time_us < end][:limit]
+
+
+@dataclass
+class FakePositions:
+    """Knows the open interest of GOLD, and its funding."""
+
+    async def open_interest(self, market: Market) -> float | None:
+        return 212.5 if market.symbol == "GOLD" else None
+
+    async def history(
+        self, market: Market, interval: Interval, from_time: int, to_time: int, limit: int
+    ) -> list[tuple[int, float]]:
+        points = [(MINUTE_0, 200.0), (MINUTE_0 + 60, 212.5)]
+        inside = [(t, v) for t, v in points if from_time <= t < to_time]
+        return inside[-limit:] if market.symbol == "GOLD" else []
+
+    async def funding(
+        self, market: Market, interval: Interval, from_time: int, to_time: int, limit: int
+    ) -> list[tuple[int, float]]:
+        return [(MINUTE_0, 0.0001)] if market.symbol == "GOLD" else []
 
 
 @dataclass
@@ -297,6 +332,8 @@ def serving(
         metrics=Metrics(),
         catalogue=catalogue,
         datafeed=datafeed,  # type: ignore[arg-type]
+        pages=FakePages(datafeed),  # type: ignore[arg-type]
+        positions=FakePositions(),  # type: ignore[arg-type]
         directory=directory,  # type: ignore[arg-type]
         ingest=ingest,  # type: ignore[arg-type]
         streams=None,  # type: ignore[arg-type]
@@ -322,7 +359,7 @@ def application(parts: Parts) -> Sanic[Any, Any]:
     app.config.ACCESS_LOG = False
     answers.install(app, parts)
     security.install(app, parts)
-    for module in (udf, quotes, lightweight, charts):
+    for module in (udf, quotes, lightweight, positions, charts):
         app.blueprint(module.blueprint(parts))
     for module in (trades, admin, backups, verify, demo, ops, dashboard):
         app.blueprint(module.blueprint(parts))

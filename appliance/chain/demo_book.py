@@ -28,13 +28,17 @@ TOPICS: Final = {e.event.name: topic for topic, e in built_in("vamm").events.ite
 
 @dataclass(slots=True)
 class Position:
-    """An open position; `entry` in ticks, `owner` one of the traders."""
+    """An open position; `entry` in ticks, `owner` one of the traders.
+
+    `notional` is what the contract keeps as its size: dollars as they were when it was opened.
+    """
 
     id: int
     owner: int
     lots: int
     entry: int
     leverage: int
+    notional: int
 
 
 class Due(NamedTuple):
@@ -103,15 +107,16 @@ class Book:
             return self._ended(trade, _taken(other, int(pick * len(other))))
         if _CLOSE <= choice < _INCREASE and own:
             return _increased(trade, own[int(pick * len(own))])
+        notional = trade.lots * trade.before * trade.market.unit
         position = Position(
             (trade.second << LOG_INDEX_BITS) | index,
             int(_TRADERS * pick**3),
             trade.lots,
             trade.before,
             1 + int((trade.market.max_leverage - 1) * taste**3),
+            notional,
         )
         own.append(position)
-        notional = trade.lots * trade.before * trade.market.unit
         price = trade.before * trade.market.tick_unit
         facts = [int(trade.buy), notional, price, position.leverage, _fee(trade, notional)]
         return "PositionOpened", _topics(position), facts
@@ -119,7 +124,7 @@ class Book:
     def _ended(self, trade: _Trade, position: Position) -> tuple[str, list[str], list[int]]:
         market = trade.market
         self.closed.append((market.address, str(position.id)))
-        notional = position.lots * trade.before * market.unit
+        notional = position.notional
         gain = (trade.before - position.entry) * position.lots * market.unit
         price, fee = trade.before * market.tick_unit, _fee(trade, notional)
         facts = [notional, price, gain if not trade.buy else -gain, fee]
@@ -135,7 +140,7 @@ class Book:
         worst = min(near, key=lambda i: _return(positions[i], trade.before, direction))
         position, market = _taken(positions, worst), trade.market
         self.closed.append((market.address, str(position.id)))
-        notional = position.lots * trade.after * market.unit
+        notional = position.notional
         facts = [notional, trade.after * market.tick_unit, _fee(trade, notional)]
         return "PositionLiquidated", [*_topics(position), "0x" + _KEEPER], facts
 
@@ -146,8 +151,8 @@ def _increased(trade: _Trade, position: Position) -> tuple[str, list[str], list[
     position.entry = (position.entry * position.lots + trade.before * trade.lots) // lots
     position.lots = lots
     added = trade.lots * trade.after * market.unit
-    whole = lots * position.entry * market.unit
-    facts = [added, whole, position.entry * market.tick_unit, _fee(trade, added)]
+    position.notional += added
+    facts = [added, position.notional, position.entry * market.tick_unit, _fee(trade, added)]
     return "PositionIncreased", _topics(position), facts
 
 

@@ -21,7 +21,7 @@ from appliance.model import Candles, Market
 from appliance.web import params
 from appliance.web.answers import tagged
 from appliance.web.files import content, packed, static_file, unpacks
-from appliance.web.market_list import busiest_first, market_rows
+from appliance.web.market_list import busiest_first, market_body, market_rows
 from appliance.web.parts import Parts
 from appliance.web.shapes import candle_columns, status_body, trade_rows
 
@@ -89,14 +89,14 @@ async def page_values(parts: Parts, query: params.Params) -> dict[str, Any]:
     rows = busiest_first(await market_rows(parts.datafeed, markets))
     asked = query.values.get("symbol", "").strip()
     market = _market(parts, asked, rows)
-    own = await market_rows(parts.datafeed, [market]) if market else [None]
+    own = await market_body(parts, market) if market else None
     length = _interval(query.values.get("interval", ""))
     status = status_body(await parts.status.report())
     bootstrap = {
         "symbol": market and market.symbol,
         "interval": length.name,
         "unknown": asked[:SYMBOL_MAX] if asked and market is None else None,
-        "market": own[0],
+        "market": own,
         "markets": rows,
         "markets_total": parts.directory.shown,
         **await _first_data(parts, market, length),

@@ -11,12 +11,12 @@ from urllib.parse import unquote, urlencode
 import sanic
 from sanic import Blueprint, HTTPResponse
 
-from appliance.datafeed import TradeRow
+from appliance.datafeed import TIME_MAX, TradeRow
 from appliance.day import window
 from appliance.marks import MARKS_MAX
 from appliance.web import candle_page, market_list, params
 from appliance.web.answers import answer, tagged
-from appliance.web.market_list import PAGE_MAX, market_rows
+from appliance.web.market_list import PAGE_MAX, market_body
 from appliance.web.marks import mark_rows
 from appliance.web.params import Params
 from appliance.web.parts import Parts
@@ -50,8 +50,7 @@ def blueprint(parts: Parts) -> Blueprint:
     @routes.get("/markets/<symbol:str>")
     async def one_market(request: sanic.Request, symbol: str) -> HTTPResponse:
         market = catalogue.resolve(unquote(symbol))
-        rows = await market_rows(datafeed, [market])
-        return answer(request, {"success": True, "data": rows[0]})
+        return answer(request, {"success": True, "data": await market_body(parts, market)})
 
     @routes.get("/stats")
     async def stats(request: sanic.Request) -> HTTPResponse:
@@ -98,13 +97,22 @@ async def markets_body(parts: Parts, query: Params) -> dict[str, Any]:
 
 
 async def trades_body(parts: Parts, query: Params) -> dict[str, Any]:
-    """Return the newest trades before one; `meta.next_before` asks for those before them."""
+    """Return the newest trades of a span, or before one; `meta.next_before` asks for older ones."""
     market = parts.catalogue.resolve(query.text("symbol"))
     limit = query.integer("limit", 100, 1, PAGE_MAX)
     before = query.number("before", "the sequence of a trade", 0, SEQUENCE_MAX)
-    found = await parts.datafeed.trades(market, limit + 1, before)
+    first, end = query.time_range(None)
+
+    async def read(count: int) -> Sequence[TradeRow]:
+        if first is None and end is None:
+            return await parts.datafeed.trades(market, count, before)
+        span = (first or 0, TIME_MAX if end is None else end)
+        upper = SEQUENCE_MAX if before is None else before
+        return await parts.pages.trades_between(market, span, upper, count)
+
+    found = await read(limit + 1)
     if len(found) > limit and found[0].sequence == found[limit].sequence:
-        found = await parts.datafeed.trades(market, PAGE_MAX + 1, before)
+        found = await read(PAGE_MAX + 1)
         limit = PAGE_MAX
     page = _whole(found, limit)
     more = len(page) < len(found)

@@ -7,6 +7,7 @@ from appliance.directory import Directory, Sort
 from appliance.model import Market
 from appliance.store.names import Kind
 from appliance.web.params import Params
+from appliance.web.parts import Parts
 from appliance.web.shapes import market_row
 
 if TYPE_CHECKING:
@@ -25,6 +26,13 @@ async def market_rows(datafeed: "Datafeed", markets: list[Market]) -> list[Row]:
     """Return a row for each market, with its last 24 hours."""
     summaries = await datafeed.summaries(markets)
     return [market_row(market, summaries.get(market.id)) for market in markets]
+
+
+async def market_body(parts: Parts, market: Market) -> Row:
+    """Return a market's row with its open interest, which lists leave out: it takes a sum."""
+    rows = await market_rows(parts.datafeed, [market])
+    interest = await parts.positions.open_interest(market)
+    return rows[0] if interest is None else rows[0] | {"open_interest": interest}
 
 
 def busiest_first(rows: list[Row]) -> list[Row]:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from appliance.datafeed import Datafeed
     from appliance.directory import Directory
     from appliance.ingest import Ingest
+    from appliance.pages import Pages
+    from appliance.positions import Positions
     from appliance.sources import DemoSource
     from appliance.status import Status
     from appliance.store.backup import Backups
@@ -31,6 +33,8 @@ class Parts:
     metrics: Metrics
     catalogue: "Catalogue"
     datafeed: "Datafeed"
+    pages: "Pages"
+    positions: "Positions"
     directory: "Directory"
     ingest: "Ingest"
     streams: "Streams"

@@ -86,6 +86,7 @@ export class ChartView {
     this.ground = this.overlay.ground();
     this.volume.attachPrimitive(this.ground);
     this.#range = new VisibleRange(this.chart, root);
+    this.onRange((range) => this.#rebase(range));
     this.#applyColours();
   }
 
@@ -132,6 +133,7 @@ export class ChartView {
     if (!this.#subject) return;
     this.main.applyOptions({ priceFormat: priceFormat(this.#subject.decimals) });
     this.redrawAll();
+    this.#rebase(this.chart.timeScale().getVisibleLogicalRange());
   }
 
   /**
@@ -258,6 +260,12 @@ export class ChartView {
   clearTop(height) {
     const top = topMargin(height, this.chart.panes()[0]?.getHeight() ?? 0);
     this.main.priceScale().applyOptions({ scaleMargins: { top, bottom: 0.08 } });
+  }
+
+  /** What of the bars depends on which are in sight. @param {LogicalRange | null} range */
+  #rebase(range) {
+    const bar = this.#subject?.store.all[Math.max(0, Math.ceil(range?.from ?? 0))];
+    if (bar && this.#type.base) this.main.applyOptions(this.#type.base(bar));
   }
 
   /** @param {(range: LogicalRange | null) => void} listener */

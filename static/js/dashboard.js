@@ -68,6 +68,8 @@ export class Dashboard {
     chart.setScale(settings.value.scale);
     tape.linkBy((trade) => transactionAddress(trade, session.market, bootstrap.explorer));
     tape.setFinality(finalityOf(bootstrap.status, bootstrap.market ?? undefined));
+    // What was chosen before is there from the first picture on, even if it costs a request.
+    if (!settings.isPlain) await (await import("./restored.js")).restore(this.#parts);
     list.show(bootstrap.markets);
     session.adopt(bootstrap);
     figures.tick();

@@ -18,6 +18,7 @@ import { Status } from "./status.js";
 import { StatusPanels } from "./status-panels.js";
 import { Stream } from "./stream.js";
 import { bindTheme } from "./theme.js";
+import { bindTypeMenu } from "./type-menu.js";
 
 /** @import { DashboardParts, Market } from "./types.js" */
 
@@ -52,6 +53,7 @@ export class Live {
     navigation.listen((place) => void open(place));
     this.#bindControls();
     this.#bindPage();
+    void restore(this.#parts);
     this.#stream.start();
     this.#poll.start();
     setInterval(() => this.#tick(), 1000);
@@ -124,6 +126,11 @@ export class Live {
     byId("picker").addEventListener("click", () => openSearch(""));
     byId("help-button").addEventListener("click", openHelp);
     bindMenu(intervals.more, "More intervals", () => intervals.items());
+    bindTypeMenu(byId("type-button"), this.#parts);
+    opensLate(byId("studies-button"), async (opener) => {
+      const { bindStudiesPanel } = await import("./studies-panel.js");
+      bindStudiesPanel(opener, this.#parts);
+    });
     bindTheme(byId("theme-button"), () => chart.recolour());
     bindScaleModes(byId("scale-modes"), settings.value.scale, (scale) => {
       settings.set({ scale });
@@ -176,6 +183,25 @@ export class Live {
     this.#parts.figures.tick();
     this.#status.show();
   }
+}
+
+/** @param {DashboardParts} parts */
+async function restore(parts) {
+  const { studiesOf } = await import("./studies.js");
+  studiesOf(parts);
+}
+
+/**
+ * What few readers open is loaded when they do.
+ * @param {HTMLElement} opener
+ * @param {(opener: HTMLElement) => Promise<void>} bind from now on it opens at once
+ */
+function opensLate(opener, bind) {
+  const load = async () => {
+    await bind(opener);
+    opener.click();
+  };
+  opener.addEventListener("click", load, { once: true });
 }
 
 async function openHelp() {

@@ -1,10 +1,9 @@
 /** Menus that open below a button. The browser's popover closes them and returns the focus. */
 
 import { element, icon } from "./element.js";
+import { bindPopover } from "./popover.js";
 
 /** @import { MenuItem } from "./types.js" */
-
-const MARGIN = 8;
 
 /**
  * @param {HTMLElement} opener
@@ -13,21 +12,11 @@ const MARGIN = 8;
  */
 export function bindMenu(opener, label, itemsOf) {
   const menu = element("div", "menu");
-  menu.popover = "auto";
   menu.setAttribute("role", "menu");
   menu.setAttribute("aria-label", label);
-  document.body.append(menu);
   opener.setAttribute("aria-haspopup", "menu");
-  opener.setAttribute("aria-expanded", "false");
-  // As its invoker the button also closes the menu instead of opening it again.
-  /** @type {HTMLButtonElement} */ (opener).popoverTargetElement = menu;
-  menu.addEventListener("beforetoggle", (event) => {
-    const isOpening = event.newState === "open";
-    opener.setAttribute("aria-expanded", String(isOpening));
-    if (isOpening) menu.replaceChildren(...itemsOf().map((item) => itemNode(item, menu)));
-  });
-  menu.addEventListener("toggle", (event) => {
-    if (event.newState === "open") openAt(menu, opener);
+  bindPopover(opener, menu, () => {
+    menu.replaceChildren(...itemsOf().map((item) => itemNode(item, menu)));
   });
   menu.addEventListener("keydown", (event) => walk(event, menu));
 }
@@ -41,27 +30,13 @@ function itemNode(item, menu) {
   const hint = item.hint ? element("span", "menu-hint", item.hint) : null;
   const node = element("button", "", icon("check"), item.label, hint);
   node.type = "button";
-  node.setAttribute("role", `menuitem${item.kind}`);
-  node.setAttribute("aria-checked", String(item.isChecked()));
+  node.setAttribute("role", `menuitem${item.kind ?? ""}`);
+  if (item.isChecked) node.setAttribute("aria-checked", String(item.isChecked()));
   node.addEventListener("click", () => {
-    item.choose();
     menu.hidePopover();
+    item.choose();
   });
   return node;
-}
-
-/**
- * @param {HTMLElement} menu
- * @param {HTMLElement} opener
- */
-function openAt(menu, opener) {
-  const { left, bottom } = opener.getBoundingClientRect();
-  const widest = innerWidth - menu.offsetWidth - MARGIN;
-  menu.style.setProperty("--menu-x", `${Math.max(MARGIN, Math.min(left, widest))}px`);
-  menu.style.setProperty("--menu-y", `${bottom + 4}px`);
-  /** @type {HTMLElement | null} */ (
-    menu.querySelector("[aria-checked=true]") ?? menu.querySelector("button")
-  )?.focus();
 }
 
 /**

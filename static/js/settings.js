@@ -17,6 +17,12 @@ export class Settings {
   /** @type {SettingsValue} */
   value = { ...PLAIN, ...stored() };
 
+  /** Whether the first picture needs nothing but candles. */
+  get isPlain() {
+    const { type, studies } = this.value;
+    return type === PLAIN.type && JSON.stringify(studies) === JSON.stringify(PLAIN.studies);
+  }
+
   /** @param {Partial<SettingsValue>} change */
   set(change) {
     this.value = { ...this.value, ...change };

@@ -23,6 +23,7 @@ import type { Navigation } from "./navigation.js";
 import type { Session } from "./session.js";
 import type { Settings } from "./settings.js";
 import type { Stream } from "./stream.js";
+import type { Studies } from "./studies.js";
 import type { Tape } from "./tape.js";
 
 // Data.
@@ -204,6 +205,38 @@ export interface StudyChoice {
   kind: string;
   /** Periods and factors, in the order of the kind's own table. */
   values: number[];
+}
+
+/** An indicator's figures, one bar after the other. */
+export interface Running {
+  /** A value for each line, null while there is none. */
+  next: (bar: Candle) => readonly (number | null)[];
+  clone: () => Running;
+}
+
+export interface StudyInput {
+  label: string;
+  least: number;
+  most: number;
+  step: number;
+  plain: number;
+}
+
+export interface StudyLine {
+  /** Beside the value in the legend; "" where the study's name says it. */
+  label: string;
+  look?: "faint" | "columns";
+}
+
+/** A kind of indicator. */
+export interface Study {
+  name: string;
+  words: string;
+  inputs: StudyInput[];
+  lines: StudyLine[];
+  /** Absent where it is drawn on the price. */
+  pane?: { decimals?: number; range?: [number, number]; levels?: number[] };
+  make: (values: number[]) => Running;
 }
 
 export interface SettingsValue {
@@ -432,6 +465,8 @@ export interface BarType {
   definition: SeriesDefinition<SeriesType>;
   options: (palette: Palette) => object;
   item: (bar: Candle, tone: BarTone, palette: Palette) => BarItem;
+  /** Options that follow the first bar in sight. */
+  base?: (bar: Candle) => object;
   /** Makes what turns bars of the store into bars as they are drawn, from the first changed one on. */
   derivation?: () => (bars: readonly Candle[], from: number) => readonly Candle[];
 }
@@ -500,8 +535,9 @@ export type Child = Node | string | null | undefined | false;
 export interface MenuItem {
   label: string;
   hint?: string;
-  kind: "radio" | "checkbox";
-  isChecked: () => boolean;
+  /** Absent where it does something once. */
+  kind?: "radio" | "checkbox";
+  isChecked?: () => boolean;
   choose: () => void;
 }
 
@@ -579,6 +615,9 @@ export interface DashboardParts extends Panels {
   now_s: () => number;
   go: (change: Partial<Place>) => void;
   open: (place: Place) => Promise<void>;
+  /** Loaded late. */
+  studies?: Studies;
+  events?: { show: (kinds: EventKind[]) => void };
   /** What makes way when the reader goes somewhere else. */
   onGo?: () => void;
 }
