@@ -23,6 +23,7 @@ from appliance.web.answers import tagged
 from appliance.web.files import content, packed, static_file, unpacks
 from appliance.web.market_list import busiest_first, market_body, market_rows
 from appliance.web.parts import Parts
+from appliance.web.security import policy
 from appliance.web.shapes import candle_columns, status_body, trade_rows
 
 FIRST_BARS: Final = 500
@@ -47,6 +48,15 @@ def blueprint(parts: Parts) -> Blueprint:
         html = templates.get_template("dashboard.html").render(values).encode()
         packs = unpacks(request)
         return _packed(tagged(request, packed(html) if packs else html, _HTML), packs)
+
+    @routes.get("/embed")
+    async def embed(request: sanic.Request) -> HTTPResponse:
+        values = await embed_values(parts, params.read(request, parts.settings))
+        html = templates.get_template("embed.html").render(values).encode()
+        packs = unpacks(request)
+        response = _packed(tagged(request, packed(html) if packs else html, _HTML), packs)
+        response.headers["content-security-policy"] = policy(parts.settings.embed_ancestors)
+        return response
 
     @routes.get("/static/<path:path>")
     async def static(request: sanic.Request, path: str) -> HTTPResponse:
@@ -83,10 +93,7 @@ async def page_values(parts: Parts, query: params.Params) -> dict[str, Any]:
     An interval that is not known is replaced. A symbol that is not known is said to be: whoever
     follows a link to one market must not take another for it.
     """
-    markets = await parts.directory.page(
-        "quote_volume_24h", descending=True, limit=FIRST_MARKETS, offset=0
-    )
-    rows = busiest_first(await market_rows(parts.datafeed, markets))
+    rows = await _busiest(parts, FIRST_MARKETS)
     asked = query.values.get("symbol", "").strip()
     market = _market(parts, asked, rows)
     own = await market_body(parts, market) if market else None
@@ -114,6 +121,37 @@ async def page_values(parts: Parts, query: params.Params) -> dict[str, Any]:
         "demo": status["demo"],
         "version": __version__,
     }
+
+
+async def embed_values(parts: Parts, query: params.Params) -> dict[str, Any]:
+    """Return the variables of the chart alone; the frame's address says what it shows."""
+    asked = query.values.get("symbol", "").strip()
+    theme = query.choice("theme", ("system", "dark", "light"))
+    market = _market(parts, asked, await _busiest(parts, 1))
+    length = _interval(query.values.get("interval", ""))
+    bootstrap = {
+        "symbol": market and market.symbol,
+        "interval": length.name,
+        "unknown": asked[:SYMBOL_MAX] if asked and market is None else None,
+        "market": await market_body(parts, market) if market else None,
+        "markets": [],
+        "candles": (await _first_data(parts, market, length))["candles"],
+        "trades": [],
+        "status": status_body(await parts.status.report()),
+        "time": time.time_ns() // 1_000_000,
+    }
+    return {
+        "title": f"{market.symbol} · Charts" if market else "Charts",
+        "bootstrap": script_safe(bootstrap),
+        "interval": length.name,
+        "theme": "" if theme == "system" else theme,
+    }
+
+
+async def _busiest(parts: Parts, count: int) -> list[dict[str, Any]]:
+    """Return the rows of the markets with most volume."""
+    markets = await parts.directory.page("quote_volume_24h", descending=True, limit=count, offset=0)
+    return busiest_first(await market_rows(parts.datafeed, markets))
 
 
 async def _first_data(parts: Parts, market: Market | None, length: Interval) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def install(app: sanic.Sanic[Any, Any], parts: Parts) -> None:
         if request.method == "OPTIONS":
             response.headers.update(preflight)
         if (response.content_type or "").startswith("text/html"):
-            response.headers.update(page)
+            _guard(response, page)
         _record(request, response, parts)
         if app.ctx.stopping and isinstance(request.stream, Http):
             request.stream.keep_alive = False  # clients would keep the connection busy
@@ -83,7 +83,20 @@ def _preflight(settings: Settings) -> dict[str, str]:
 
 def _page(settings: Settings) -> dict[str, str]:
     ancestors = _ANCESTORS[settings.frame_options]
-    return {"content-security-policy": f"{_POLICY}; frame-ancestors {ancestors}"}
+    return {"content-security-policy": policy((ancestors,))}
+
+
+def policy(ancestors: tuple[str, ...]) -> str:
+    """Return the policy of a page that only pages of these origins may show in a frame."""
+    return f"{_POLICY}; frame-ancestors {' '.join(ancestors) or _ANCESTORS['DENY']}"
+
+
+def _guard(response: BaseHTTPResponse, page: dict[str, str]) -> None:
+    """Add the policy of pages, unless the page has its own, which says more than the old header."""
+    if "content-security-policy" in response.headers:
+        response.headers.pop("x-frame-options", None)
+    else:
+        response.headers.update(page)
 
 
 def _name_origin(request: sanic.Request, response: BaseHTTPResponse, settings: Settings) -> None:

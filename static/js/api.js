@@ -2,7 +2,7 @@
 
 import { cleanCandles } from "./candles.js";
 
-/** @import { Health, Market, MarketPage, Page, PageRequest, Quote, Trade } from "./types.js" */
+/** @import { ChartEvent, Health, Market, MarketPage, Page, PageRequest, Point, Quote, Span, Trade } from "./types.js" */
 
 const PATIENCE_MS = 10_000;
 
@@ -68,6 +68,37 @@ export class Api {
     return (await this.#get(`/api/lightweight/trades?${query}`)).data;
   }
 
+  /**
+   * @param {string} symbol
+   * @param {Span} span
+   * @returns {Promise<Trade[]>} newest first
+   */
+  async fetchTradesBetween(symbol, span) {
+    return (await this.#get(`/api/lightweight/trades?${spanQuery(symbol, span)}`)).data;
+  }
+
+  /**
+   * @param {string} symbol
+   * @param {Span} span
+   * @returns {Promise<ChartEvent[]>} ascending
+   */
+  async fetchMarks(symbol, span) {
+    return (await this.#get(`/api/lightweight/marks?${spanQuery(symbol, span)}`)).data;
+  }
+
+  /**
+   * Figures that the server tells: `funding` or `open-interest`.
+   * @param {string} route
+   * @param {{symbol: string, interval: string}} place
+   * @param {{from: number, limit: number}} span
+   * @returns {Promise<Point[]>} ascending
+   */
+  async fetchPoints(route, { symbol, interval }, { from, limit }) {
+    const numbers = { from: String(from), limit: String(limit) };
+    const query = new URLSearchParams({ symbol, timeframe: interval, ...numbers });
+    return (await this.#get(`/api/lightweight/${route}?${query}`)).data;
+  }
+
   /** Its 503 carries the same body, so it is an answer, not a failure. @returns {Promise<Health>} */
   async fetchHealth() {
     const response = await this.#ask("/health/ready");
@@ -95,4 +126,13 @@ export class Api {
       throw new RequestError(fact, 0);
     }
   }
+}
+
+/**
+ * @param {string} symbol
+ * @param {Span} span
+ */
+function spanQuery(symbol, { from, to, limit }) {
+  const numbers = { from: String(from), to: String(to), limit: String(limit) };
+  return new URLSearchParams({ symbol, ...numbers });
 }

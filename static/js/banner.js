@@ -114,13 +114,14 @@ function sentence(words) {
  * Title, place, and what will happen.
  * @param {Part} part
  */
-export function syncingWords({ state, block, head, reason }) {
+export function syncingWords({ state, block, head, reason, blocks_per_second: speed }) {
   if (state === "seeding") {
     const words = "Simulated history is being written; the chart fills in.";
     return ["Making the demo market", "", words];
   }
   const place = block && head ? `block ${formatFixed(block, 0)} of ${formatFixed(head, 0)}` : "";
-  const left = reason ? `${reason}. ` : "";
+  const pace = speed ? ` at ${formatFixed(speed, 0)} blocks/s` : "";
+  const left = reason ? `${sentence(reason + pace)} ` : "";
   return ["Reading the chain", place, `${left}Charts fill in as blocks arrive.`];
 }
 

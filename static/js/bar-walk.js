@@ -8,7 +8,7 @@ import { lowerBound } from "./candles.js";
  * @param {HTMLElement} root takes the focus
  * @param {WalkOptions} options
  */
-export function bindBarWalk(root, { bars, visible, onBar, onLeave }) {
+export function bindBarWalk(root, { bars, visible, onBar, onLeave, onEnter }) {
   /** @type {number | null} by time, because bar numbers shift as history arrives */
   let time_s = null;
 
@@ -29,6 +29,8 @@ export function bindBarWalk(root, { bars, visible, onBar, onLeave }) {
   };
 
   root.addEventListener("keydown", (event) => {
+    const walked = time_s === null ? undefined : bars()[lowerBound(bars(), time_s)];
+    if (event.key === "Enter" && walked) return onEnter(walked);
     const bar = event.ctrlKey || event.metaKey ? undefined : target(event.key);
     if (!bar) return;
     event.preventDefault();

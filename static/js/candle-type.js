@@ -1,13 +1,17 @@
 /** Candles, the kind of bar that the page starts with; chart-types.js has the others. */
 
-import { CandlestickSeries } from "./library.js";
+import { CandlestickSeries, LineStyle } from "./library.js";
 
 /** @import { BarTone, BarType, Candle, Palette } from "./types.js" */
 
 /** @import { UTCTimestamp } from "./library.js" */
 
 /** What every kind of main series has in common: the needle says the last price. */
-export const MAIN_SHAPE = { lastValueVisible: false, priceLineVisible: false };
+export const MAIN_SHAPE = {
+  lastValueVisible: false,
+  priceLineVisible: false,
+  baseLineStyle: LineStyle.Dotted,
+};
 
 /** @type {BarType} */
 export const CANDLES = {

@@ -49,6 +49,7 @@ export function chartShape() {
     crosshair: { mode: CrosshairMode.Normal },
     rightPriceScale: {
       ticksVisible: true,
+      entireTextOnly: true,
       minimumWidth: 72,
       tickMarkDensity: 3.6,
       scaleMargins: { top: TOP_SHARE, bottom: 0.08 },
@@ -110,7 +111,11 @@ export const VOLUME_SHAPE = {
   priceFormat: { type: "custom", minMove: 0.0001, formatter: formatVolume },
 };
 
-export const VOLUME_SCALE = { scaleMargins: { top: 0.3, bottom: 0 }, tickMarkDensity: 2.2 };
+export const VOLUME_SCALE = {
+  scaleMargins: { top: 0.3, bottom: 0 },
+  tickMarkDensity: 2.2,
+  entireTextOnly: true,
+};
 
 /** The axis repeats 0 at its foot, which says nothing. @param {number} volume */
 function formatVolume(volume) {

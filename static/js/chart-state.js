@@ -57,12 +57,12 @@ export class ChartState {
   /**
    * No market has this name.
    * @param {string} symbol
-   * @param {() => void} search
+   * @param {(() => void) | undefined} search
    */
   unknownMarket(symbol, search) {
     const fact =
       "Nothing that is stored has this symbol, name or address. It may be new, or renamed.";
-    const again = button("Search for it", search);
+    const again = search && button("Search for it", search);
     this.#set("error", card("unknown", `No market called “${symbol}”`, fact, again));
   }
 

@@ -23,10 +23,10 @@ import { Layers } from "./layers.js";
 import { createChart, HistogramSeries, PriceScaleMode } from "./library.js";
 import { Overlay } from "./overlay.js";
 import { readPalette } from "./palette.js";
-import { PaneHeights } from "./pane-heights.js";
+import { PaneHeights, wordsShare } from "./pane-heights.js";
 import { VisibleRange } from "./visible-range.js";
 
-/** @import { BarType, Candle, OverlayState, ScaleMode, Subject, View } from "./types.js" */
+/** @import { BarType, Candle, OverlayState, PanePlace, ScaleMode, Subject, View } from "./types.js" */
 
 /** Redrawing costs in proportion to the bars; with many, a little less often is enough. */
 const MANY_BARS = 5000;
@@ -103,14 +103,21 @@ export class ChartView {
     this.#subject = subject;
     const step_s = intervalSeconds(subject.interval);
     this.main.applyOptions({ priceFormat: priceFormat(subject.decimals) });
-    this.chart.applyOptions({
-      localization: { timeFormatter: crosshairTime(step_s) },
-      timeScale: { secondsVisible: step_s < 60, tickMarkFormatter: tickLabel(step_s) },
-    });
+    this.relabel();
     this.redrawAll();
     if (view) this.#range.show(subject.store.all, step_s, view);
     else this.#range.showNewest();
     this.main.priceScale().setAutoScale(true);
+  }
+
+  /** Another interval, or another time zone. */
+  relabel() {
+    if (!this.#subject) return;
+    const step_s = intervalSeconds(this.#subject.interval);
+    this.chart.applyOptions({
+      localization: { timeFormatter: crosshairTime(step_s) },
+      timeScale: { secondsVisible: step_s < 60, tickMarkFormatter: tickLabel(step_s) },
+    });
   }
 
   /** What the reader sees, in time. @returns {View | null} */
@@ -256,10 +263,19 @@ export class ChartView {
     this.main.priceScale().applyOptions({ mode: MODES[mode] });
   }
 
-  /** Keeps bars clear of the words at the top. @param {number} height of the words, in pixels */
-  clearTop(height) {
-    const top = topMargin(height, this.chart.panes()[0]?.getHeight() ?? 0);
-    this.main.priceScale().applyOptions({ scaleMargins: { top, bottom: 0.08 } });
+  /**
+   * Keeps bars and volume clear of the words at the top of their panes.
+   * @param {number} height of the words over the bars
+   * @param {PanePlace | undefined} volume
+   * @param {number} [foot] height of words below the bars
+   */
+  clearTops(height, volume, foot = 0) {
+    const pane = this.chart.panes()[0]?.getHeight() ?? 0;
+    const bottom = pane ? Math.max(0.08, Math.min(0.3, foot / pane)) : 0.08;
+    const bars = { top: topMargin(height, pane), bottom };
+    this.main.priceScale().applyOptions({ scaleMargins: bars });
+    const scaleMargins = { top: wordsShare(volume), bottom: 0 };
+    this.volume.priceScale().applyOptions({ scaleMargins });
   }
 
   /** What of the bars depends on which are in sight. @param {LogicalRange | null} range */
@@ -277,14 +293,6 @@ export class ChartView {
   onCrosshair(listener) {
     this.chart.subscribeCrosshairMove((/** @type {MouseEventParams<Time>} */ event) => {
       listener(event.time === undefined ? null : Number(event.time));
-    });
-  }
-
-  /** @param {(time_s: number, objectId: string | undefined) => void} listener of clicks on bars */
-  onBarClick(listener) {
-    this.chart.subscribeClick(({ time, hoveredObjectId }) => {
-      if (time === undefined) return;
-      listener(Number(time), hoveredObjectId === undefined ? undefined : String(hoveredObjectId));
     });
   }
 

@@ -10,6 +10,8 @@
       return null;
     }
   };
+  // The page around a frame decides how it looks.
+  if ("embed" in root.dataset) return;
   const theme = remembered("theme");
   if (theme === "dark" || theme === "light") root.dataset.theme = theme;
   if (remembered("palette") === "colourblind") root.dataset.palette = "colourblind";

@@ -158,10 +158,11 @@ export class Figures {
   /** Gives panes their heights and puts the words where they are. */
   layOut() {
     const { chart } = this.#parts;
-    chart.heights.layOut((tops) => {
-      this.#legend.placeVolume(tops[chart.volume.getPane().paneIndex()] ?? 0);
-      chart.layers.placed(tops);
-      chart.clearTop(this.#legend.bottom);
+    chart.heights.layOut((panes) => {
+      const place = panes[chart.volume.getPane().paneIndex()];
+      this.#legend.placeVolume(place?.top ?? 0);
+      chart.clearTops(this.#legend.bottom, place);
+      chart.layers.placed(panes);
     });
   }
 }

@@ -1,6 +1,6 @@
 /** What is drawn along with the bars, such as indicators: each is told when to draw. */
 
-/** @import { Layer, Subject } from "./types.js" */
+/** @import { Layer, PanePlace, Subject } from "./types.js" */
 
 export class Layers {
   /** @type {Set<Layer>} */
@@ -33,9 +33,9 @@ export class Layers {
     for (const layer of this.#all) layer.point?.(time_s);
   }
 
-  /** @param {number[]} tops of the panes */
-  placed(tops) {
-    for (const layer of this.#all) layer.placed?.(tops);
+  /** @param {PanePlace[]} panes */
+  placed(panes) {
+    for (const layer of this.#all) layer.placed?.(panes);
   }
 
   recolour() {

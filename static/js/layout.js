@@ -44,8 +44,12 @@ export function createFolds(tapeToggle) {
   };
 }
 
-/** On small screens one view at a time; the tabs choose it. @param {HTMLElement} root */
-export function bindTabs(root) {
+/**
+ * On small screens one view at a time; the tabs choose it.
+ * @param {HTMLElement} root
+ * @param {(name: string) => void} onShow
+ */
+export function bindTabs(root, onShow) {
   const buttons = [...root.querySelectorAll("button")];
   /** @param {string} name */
   const show = (name) => {
@@ -57,7 +61,9 @@ export function bindTabs(root) {
   };
   root.addEventListener("click", ({ target }) => {
     const name = target instanceof Element && target.closest("button")?.dataset.tab;
-    if (name) show(name);
+    if (!name) return;
+    show(name);
+    onShow(name);
   });
   return { show };
 }

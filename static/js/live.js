@@ -5,19 +5,23 @@
 
 import { attend } from "./attention.js";
 import { Banner } from "./banner.js";
+import { bindBarClick } from "./bar-click.js";
 import { bindBarWalk } from "./bar-walk.js";
 import { byId } from "./element.js";
+import { Favicon } from "./favicon.js";
 import { FAVOURITES } from "./intervals.js";
 import { bindKeyboard } from "./keyboard.js";
 import { bindTabs, createFolds } from "./layout.js";
+import { bindLookMenu } from "./look-menu.js";
 import { MarketPoll } from "./market-poll.js";
 import { MarketSearch } from "./market-search.js";
+import { MarketWatch } from "./market-watch.js";
 import { bindMenu } from "./menu.js";
 import { bindScaleModes } from "./scale-modes.js";
 import { Status } from "./status.js";
 import { StatusPanels } from "./status-panels.js";
 import { Stream } from "./stream.js";
-import { bindTheme } from "./theme.js";
+import { bindTools, closePanel, openBar, openIntegrate } from "./tools.js";
 import { bindTypeMenu } from "./type-menu.js";
 
 /** @import { DashboardParts, Market } from "./types.js" */
@@ -25,7 +29,7 @@ import { bindTypeMenu } from "./type-menu.js";
 export class Live {
   #parts;
   #folds = createFolds(byId("tape-toggle"));
-  #tabs = bindTabs(byId("tabs"));
+  #tabs = bindTabs(byId("tabs"), (name) => this.#showTab(name));
   #stream;
   #status;
   #poll;
@@ -53,6 +57,7 @@ export class Live {
     navigation.listen((place) => void open(place));
     this.#bindControls();
     this.#bindPage();
+    new MarketWatch(this.#parts);
     void restore(this.#parts);
     this.#stream.start();
     this.#poll.start();
@@ -122,16 +127,14 @@ export class Live {
     this.#parts.onGo = () => {
       this.#tabs.show("chart");
       this.#folds.closeOverlay();
+      if (matchMedia("(max-width: 599px)").matches) void closePanel();
     };
     byId("picker").addEventListener("click", () => openSearch(""));
     byId("help-button").addEventListener("click", openHelp);
     bindMenu(intervals.more, "More intervals", () => intervals.items());
     bindTypeMenu(byId("type-button"), this.#parts);
-    opensLate(byId("studies-button"), async (opener) => {
-      const { bindStudiesPanel } = await import("./studies-panel.js");
-      bindStudiesPanel(opener, this.#parts);
-    });
-    bindTheme(byId("theme-button"), () => chart.recolour());
+    bindLookMenu(byId("theme-button"), this.#parts);
+    bindTools(this.#parts);
     bindScaleModes(byId("scale-modes"), settings.value.scale, (scale) => {
       settings.set({ scale });
       chart.setScale(scale);
@@ -155,6 +158,7 @@ export class Live {
         announce(figures.sentence());
       },
       onLeave: () => chart.clearPointer(),
+      onEnter: (bar) => void openBar(this.#parts, bar),
     });
   }
 
@@ -162,6 +166,12 @@ export class Live {
     const { chart, session, figures } = this.#parts;
     chart.onRange((range) => session.readOlder(range));
     chart.onCrosshair((time_s) => figures.point(time_s));
+    bindBarClick(chart, (bar) => void openBar(this.#parts, bar));
+    addEventListener("panelclose", () => {
+      if (document.body.dataset.tab === "integrate") this.#tabs.show("chart");
+    });
+    const favicon = new Favicon();
+    figures.onPrice = (price, market) => favicon.show(price, market);
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) return session.feed.pause();
       void session.catchUp();
@@ -170,6 +180,12 @@ export class Live {
     });
     // Title and icon show the price of a page out of sight, too: its stream does not rest.
     attend(this.#stream);
+  }
+
+  /** @param {string} name */
+  #showTab(name) {
+    if (name === "integrate") void openIntegrate(this.#parts);
+    else void closePanel();
   }
 
   #tryNow() {
@@ -185,23 +201,12 @@ export class Live {
   }
 }
 
-/** @param {DashboardParts} parts */
+/** What most readers see, but candles need not wait for. @param {DashboardParts} parts */
 async function restore(parts) {
   const { studiesOf } = await import("./studies.js");
   studiesOf(parts);
-}
-
-/**
- * What few readers open is loaded when they do.
- * @param {HTMLElement} opener
- * @param {(opener: HTMLElement) => Promise<void>} bind from now on it opens at once
- */
-function opensLate(opener, bind) {
-  const load = async () => {
-    await bind(opener);
-    opener.click();
-  };
-  opener.addEventListener("click", load, { once: true });
+  const { Events } = await import("./events.js");
+  parts.events = new Events(parts);
 }
 
 async function openHelp() {

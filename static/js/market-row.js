@@ -48,7 +48,9 @@ export class MarketRow {
     const isKnown = market.current_price !== undefined;
     this.#name.textContent = isKnown ? (market.name ?? market.symbol) : "no trades yet";
     showPrice(this.#price, market.current_price, decimalsOf(market));
-    const change = market.price_change_percent_24h;
+    // A day that nobody traded in, or that is not read yet, has no change.
+    const isKnownDay = market.trades_24h !== 0;
+    const change = isKnownDay ? market.price_change_percent_24h : undefined;
     this.#change.textContent = change === undefined ? "" : formatPercent(change);
     if (isKnown && change === undefined) this.#change.textContent = UNKNOWN;
     this.#change.className = `market-change ${percentTone(change)}`;

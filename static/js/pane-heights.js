@@ -2,11 +2,21 @@
 
 /** @import { IChartApi } from "./library.js" */
 
+/** @import { PanePlace } from "./types.js" */
+
 const HEIGHT = 104;
 const HEIGHT_SMALL = 66;
 /** Bars never get less than this share. */
 const LEAST_SHARE = 0.4;
 const SEPARATOR = 1;
+
+/** Of the words at the top of a small pane, with some air. */
+const WORDS = 28;
+
+/** The share of a small pane that its words need. @param {PanePlace | undefined} place */
+export function wordsShare(place) {
+  return place?.height ? Math.min(0.5, WORDS / place.height) : 0.3;
+}
 
 export class PaneHeights {
   #chart;
@@ -21,7 +31,7 @@ export class PaneHeights {
     this.#root = root;
   }
 
-  /** Gives each pane its height, and then says where they begin. @param {(tops: number[]) => void} onPlaced */
+  /** Gives each pane its height, and then says where they are. @param {(panes: PanePlace[]) => void} onPlaced */
   layOut(onPlaced) {
     const panes = this.#chart.panes();
     const { clientHeight: height, clientWidth: width } = this.#root;
@@ -34,15 +44,16 @@ export class PaneHeights {
       pane.setStretchFactor(index === 0 ? Math.max(1, room - others * each) : each);
     });
     // The library lays out with its own next frame.
-    requestAnimationFrame(() => requestAnimationFrame(() => onPlaced(this.#tops())));
+    requestAnimationFrame(() => requestAnimationFrame(() => onPlaced(this.#places())));
   }
 
-  #tops() {
+  /** @returns {PanePlace[]} */
+  #places() {
     let top = 0;
     return this.#chart.panes().map((pane) => {
-      const own = top;
-      top += pane.getHeight() + SEPARATOR;
-      return own;
+      const place = { top, height: pane.getHeight() };
+      top += place.height + SEPARATOR;
+      return place;
     });
   }
 }

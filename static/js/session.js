@@ -15,7 +15,7 @@ import { candleStream, compactSymbol, tradeStream } from "./protocol.js";
 
 /** @import { Bootstrap, Companion, Market, Panels, Place, StreamEvent, View } from "./types.js" */
 
-const TAPE_TRADES = 100;
+export const TAPE_TRADES = 100;
 /** What a screen can show at most; reading further back for it would be in vain. */
 const MOST_VISIBLE_BARS = 1500;
 /** Older bars are asked for while this many are still left of the view. */
@@ -28,6 +28,7 @@ export class Session {
   #panels;
   #now_s;
   #olderBlockedUntilMs = 0;
+  #tapeTrades = TAPE_TRADES;
   /** What did not load; it is tried again when the stream returns. */
   /** @type {Place | null} */
   #failed = null;
@@ -74,8 +75,8 @@ export class Session {
   adopt({ symbol, interval, candles, trades, markets, market, unknown }) {
     const { state, tape, intervals } = this.#panels();
     if (symbol === null) {
-      tape.show([], 2);
-      intervals.select(interval);
+      tape?.show([], 2);
+      intervals?.select(interval);
       if (unknown) this.#showUnknown(unknown);
       else state.emptyStore();
       return;
@@ -84,15 +85,16 @@ export class Session {
     this.#market = market ?? undefined;
     this.showMarkets(markets);
     this.#showPlace({ symbol, interval });
-    tape.show(trades, this.#decimals);
+    tape?.show(trades, this.#decimals);
     this.#showBars(null);
+    for (const companion of this.#companions) companion.opened?.({ isOther: true });
   }
 
   /** @param {Place} place */
   #showPlace(place) {
     const { list, intervals, figures } = this.#panels();
-    list.select(place.symbol);
-    intervals.select(place.interval);
+    list?.select(place.symbol);
+    intervals?.select(place.interval);
     figures.showPlace(place, this.#market);
   }
 
@@ -121,7 +123,7 @@ export class Session {
     const view = this.#viewFor(isOther);
     state.loading();
     const loaded = this.feed.open(symbol, interval, this.#from(view, interval));
-    this.#market = list.find(symbol);
+    this.#market = list?.find(symbol);
     this.#showPlace({ symbol, interval });
     figures.show();
     this.subscribe();
@@ -153,7 +155,7 @@ export class Session {
   #showUnknown(symbol) {
     const { state, list, figures } = this.#panels();
     figures.showPlace({ symbol: "", interval: this.feed.interval }, undefined);
-    state.unknownMarket(symbol, () => list.focusSearch(symbol));
+    state.unknownMarket(symbol, list && (() => list.focusSearch(symbol)));
   }
 
   /** Another market follows now, unless the reader is looking at the past. @param {boolean} isOther */
@@ -176,18 +178,21 @@ export class Session {
   /** Asks the stream for exactly what is shown. */
   subscribe() {
     const { symbol, interval } = this.feed;
-    const own = symbol ? [candleStream(symbol, interval), tradeStream(symbol)] : [];
+    const bars = symbol ? [candleStream(symbol, interval)] : [];
+    const trades = symbol && this.#panels().tape ? [tradeStream(symbol)] : [];
     const others = [...this.#companions].flatMap((companion) => companion.streams?.() ?? []);
-    this.#want([...own, ...others]);
+    this.#want([...bars, ...trades, ...others]);
   }
 
-  async loadTrades() {
+  /** @param {number} [limit] holds for later reads, too */
+  async loadTrades(limit = this.#tapeTrades) {
+    this.#tapeTrades = limit;
     const { symbol } = this.feed;
     const { tape } = this.#panels();
-    if (!symbol) return;
+    if (!symbol || !tape) return;
     tape.reset();
     try {
-      const trades = await this.#api.fetchTrades(symbol, TAPE_TRADES);
+      const trades = await this.#api.fetchTrades(symbol, limit);
       if (symbol === this.feed.symbol) tape.show(trades, this.#decimals);
     } catch (error) {
       if (symbol !== this.feed.symbol) return;
@@ -198,8 +203,8 @@ export class Session {
   /** @param {Market[]} markets */
   showMarkets(markets) {
     const { list, figures } = this.#panels();
-    list.show(markets);
-    const found = list.find(this.feed.symbol);
+    list?.show(markets);
+    const found = list?.find(this.feed.symbol);
     // What only the market's own row tells is not forgotten for the list's.
     if (found) this.#market = { ...this.#market, ...found };
     if (this.feed.symbol) figures.show();
@@ -219,7 +224,7 @@ export class Session {
     else if (event.type === "reset") void this.feed.revise(event);
     else if (event.type !== "trade" || document.hidden) return;
     else if (event.symbol === compactSymbol(this.feed.symbol)) {
-      this.#panels().tape.add(event.trade);
+      this.#panels().tape?.add(event.trade);
     }
   }
 
@@ -256,7 +261,7 @@ export class Session {
       if (await this.feed.older()) for (const each of this.#companions) each.grown?.();
     } catch {
       this.#olderBlockedUntilMs = performance.now() + RETRY_OLDER_MS;
-      this.#panels().announce("Older bars did not load; scrolling on tries again.");
+      this.#panels().announce?.("Older bars did not load; scrolling on tries again.");
     }
   }
 

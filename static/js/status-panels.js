@@ -3,11 +3,20 @@
 import { chainPart, finalityOf, lagOf } from "./chain-part.js";
 import { syncingPart } from "./connection.js";
 import { byId } from "./element.js";
+import { formatFixed } from "./numbers.js";
 import { Pill } from "./pill.js";
 import { Strip } from "./strip.js";
 import { formatAge } from "./times.js";
 
-/** @import { Connection, Health, StatusFacts, StatusPanelsParts } from "./types.js" */
+/** @import { Connection, Health, Part, StatusFacts, StatusPanelsParts } from "./types.js" */
+
+/** Why there are no live trades while a chain is read. @param {Part | undefined} part */
+function awaited(part) {
+  if (part?.head === undefined) return null;
+  const left = part.reason ? `, ${part.reason}` : "";
+  const fact = `They start once block ${formatFixed(part.head, 0)} is read${left}.`;
+  return /** @type {[string, string]} */ (["No live trades yet", fact]);
+}
 
 export class StatusPanels {
   #parts;
@@ -34,6 +43,7 @@ export class StatusPanels {
     this.#strip.show(health, this.#chain, now_s());
     chart.annotate({ watermark: health.demo ? "demo data" : "" });
     tape.setFinality(finalityOf(health, session.market));
+    tape.awaiting(awaited(syncingPart(health)));
   }
 
   /** @param {StatusFacts} facts */

@@ -34,14 +34,16 @@ class StudiesPanel {
   draw() {
     const { choices } = this.#studies;
     const rows = choices.map((choice, index) => this.#row(choice, index));
-    const kinds = Object.entries(STUDIES).map(([kind, { name, words }]) =>
-      this.#addButton(kind, name, words),
-    );
+    const kinds = Object.entries(STUDIES)
+      .filter(([, { told }]) => !told || this.#parts.session.market?.[told.needs] !== undefined)
+      .map(([kind, { name, words }]) => this.#addButton(kind, name, words));
     this.root.replaceChildren(
       heading("On the chart"),
       ...(rows.length ? rows : [element("p", "popover-none", "Nothing but the bars.")]),
       heading("Add"),
       ...kinds,
+      heading("Compare, in percent"),
+      this.#compareRow(),
       heading("Events"),
       ...this.#eventBoxes(),
     );
@@ -102,6 +104,32 @@ class StudiesPanel {
     /** @type {HTMLElement | null} */ (
       added[added.length - 1]?.querySelector("input, button")
     )?.focus();
+  }
+
+  #compareRow() {
+    const { compare } = this.#parts;
+    if (!compare) {
+      const node = button("", () => void this.#chooseCompared(), "popover-item");
+      node.append(element("span", "study-name", "Another market…"));
+      return node;
+    }
+    const remove = button("", () => this.#removeCompared(), "tool icon-only");
+    remove.append(icon("close"));
+    remove.setAttribute("aria-label", `Remove ${compare.symbol}`);
+    return element("div", "study-row", element("span", "study-name", compare.symbol), remove);
+  }
+
+  #removeCompared() {
+    this.#parts.compare?.remove();
+    this.#parts.compare = undefined;
+    this.draw();
+    this.root.querySelector("button")?.focus();
+  }
+
+  async #chooseCompared() {
+    this.root.hidePopover();
+    const { chooseCompared } = await import("./compare-choice.js");
+    chooseCompared(this.#parts);
   }
 
   #eventBoxes() {

@@ -16,7 +16,7 @@ export class Studies {
   /** @type {StudyChoice[]} */
   choices = [];
 
-  /** @param {Pick<DashboardParts, "chart" | "figures" | "settings">} parts */
+  /** @param {Pick<DashboardParts, "chart" | "figures" | "settings" | "api" | "session">} parts */
   constructor(parts) {
     this.#parts = parts;
     this.#apply(parts.settings.value.studies);
@@ -30,7 +30,7 @@ export class Studies {
 
   /** @param {StudyChoice[]} wanted */
   #apply(wanted) {
-    const { chart, figures } = this.#parts;
+    const { figures } = this.#parts;
     const sound = wanted.map((choice) => soundChoice(choice)).filter((choice) => choice !== null);
     const unique = new Map(sound.map((choice) => [JSON.stringify(choice), choice]));
     this.choices = [...unique.values()].slice(0, MOST_STUDIES);
@@ -43,7 +43,7 @@ export class Studies {
     for (const choice of this.choices) {
       const key = JSON.stringify(choice);
       const isOnPrice = !STUDIES[choice.kind].pane;
-      const layer = this.#layers.get(key) ?? new StudyLayer(chart, choice, byId("chart"));
+      const layer = this.#layers.get(key) ?? new StudyLayer(this.#parts, choice, byId("chart"));
       layer.setLook(isOnPrice ? look++ : 0);
       this.#layers.set(key, layer);
     }

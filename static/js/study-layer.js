@@ -2,25 +2,26 @@
 
 import { lowerBound } from "./candles.js";
 import { priceFormat } from "./chart-options.js";
-import { byId, element } from "./element.js";
-import { HistogramSeries, LineSeries, LineStyle } from "./library.js";
-import { formatFixed, UNKNOWN } from "./numbers.js";
+import { byId, element, svg } from "./element.js";
+import { HistogramSeries, LineSeries, LineStyle, LineType } from "./library.js";
+import { formatCompact, formatFixed, formatPercent, UNKNOWN } from "./numbers.js";
 import { mix } from "./palette.js";
+import { wordsShare } from "./pane-heights.js";
 import { priceText } from "./price.js";
 import { STUDIES, titleOf } from "./studies/catalogue.js";
 import { StudyRun } from "./studies/run.js";
+import { ToldRun } from "./told-run.js";
 
 /** @import { IPaneApi, ISeriesApi, LineWidth, Time, UTCTimestamp } from "./library.js" */
 
-/** @import { ChartView } from "./chart-view.js" */
-
-/** @import { Layer, Palette, StudyChoice, Subject } from "./types.js" */
+/** @import { DashboardParts, Layer, Palette, PanePlace, StudyChoice, Subject } from "./types.js" */
 
 const SHAPE = {
   lineWidth: /** @type {LineWidth} */ (1),
   lastValueVisible: false,
   priceLineVisible: false,
   crosshairMarkerVisible: false,
+  baseLineVisible: false,
 };
 /** How lines on the price are told apart without a hue; the legend's keys are drawn alike. */
 const LOOKS = /** @type {const} */ ([
@@ -52,18 +53,22 @@ export class StudyLayer {
   #drawn = 0;
   #legend;
   #values;
-  #key = element("i", "study-key");
+  #key = svg("svg", { class: "study-key", viewBox: "0 0 14 2", "aria-hidden": "true" });
   #decimals = -1;
 
   /**
-   * @param {ChartView} view
+   * @param {Pick<DashboardParts, "chart" | "api" | "session">} parts
    * @param {StudyChoice} choice
    * @param {HTMLElement} root of words in panes
    */
-  constructor(view, choice, root) {
+  constructor({ chart: view, api, session }, choice, root) {
     this.#view = view;
     this.#study = STUDIES[choice.kind];
-    this.#run = new StudyRun(() => this.#study.make(choice.values));
+    const { make, told } = this.#study;
+    const onChange = () => this.#subject && this.draw(this.#subject, 0);
+    this.#run = make
+      ? new StudyRun(() => make(choice.values))
+      : new ToldRun(told?.route ?? "", { api, session, onChange });
     this.#pane = this.#study.pane ? view.chart.addPane() : null;
     this.#series = this.#study.lines.map(({ look }) => {
       const definition = look === "columns" ? HistogramSeries : LineSeries;
@@ -109,15 +114,21 @@ export class StudyLayer {
       const autoscaleInfoProvider = () => ({ priceRange: { minValue, maxValue } });
       for (const series of this.#series) series.applyOptions({ autoscaleInfoProvider });
     }
-    first
-      .priceScale()
-      .applyOptions({ scaleMargins: { top: 0.28, bottom: 0.08 }, tickMarkDensity: 2.2 });
+    first.priceScale().applyOptions({ tickMarkDensity: 2.2, entireTextOnly: true });
   }
 
   /** @param {number} look which of the looks its lines have, on the price */
   setLook(look) {
     this.#look = look % LOOKS.length;
-    this.#key.dataset.look = String(this.#look);
+    const [token, style] = LOOKS[this.#look];
+    const dash = { [LineStyle.Dashed]: "4 2", [LineStyle.Dotted]: "1 2" };
+    this.#key.replaceChildren(
+      svg("path", {
+        d: "M0 1h14",
+        class: `key-${token}`,
+        "stroke-dasharray": /** @type {Record<number, string>} */ (dash)[style] ?? "none",
+      }),
+    );
     this.recolour();
   }
 
@@ -129,6 +140,7 @@ export class StudyLayer {
       this.#series[index].applyOptions({
         color,
         lineStyle: look === "faint" ? LineStyle.Dashed : lineStyle,
+        lineType: look === "steps" ? LineType.WithSteps : LineType.Simple,
       });
     });
     this.#drawLevels(palette);
@@ -198,7 +210,17 @@ export class StudyLayer {
   #setDecimals(decimals) {
     this.#decimals = decimals;
     const own = this.#study.pane?.decimals ?? decimals;
-    for (const series of this.#series) series.applyOptions({ priceFormat: priceFormat(own) });
+    const format = priceFormat(this.#study.pane?.unit ? 6 : own);
+    const [least, most] = this.#study.pane?.range ?? [-Infinity, Infinity];
+    // The axis goes on beyond what the figure can be; its labels do not.
+    const isOwn = this.#study.pane?.unit !== undefined;
+    const formatter = (/** @type {number} */ value) => {
+      if (value < least || value > most) return "";
+      return isOwn ? this.#text(value) : format.formatter(value);
+    };
+    for (const series of this.#series) {
+      series.applyOptions({ priceFormat: { ...format, formatter } });
+    }
   }
 
   /** @param {number | null} time_s */
@@ -214,20 +236,25 @@ export class StudyLayer {
   /** @param {number | null} value */
   #text(value) {
     if (value === null) return UNKNOWN;
-    const { pane } = this.#study;
-    if (pane?.decimals !== undefined) return formatFixed(value, pane.decimals);
+    const { decimals, unit } = this.#study.pane ?? {};
+    if (unit === "percent") return formatPercent(value * 100, decimals);
+    if (unit === "compact") return formatCompact(value);
+    if (decimals !== undefined) return formatFixed(value, decimals);
     return priceText(value, this.#decimals);
   }
 
-  /** @param {number[]} tops */
-  placed(tops) {
+  /** @param {PanePlace[]} panes */
+  placed(panes) {
     if (!this.#pane) return;
-    const top = (tops[this.#pane.paneIndex()] ?? 0) + TOP;
-    this.#legend.style.setProperty("--pane-top", `${top}px`);
+    const place = panes[this.#pane.paneIndex()];
+    this.#legend.style.setProperty("--pane-top", `${(place?.top ?? 0) + TOP}px`);
+    const scaleMargins = { top: wordsShare(place), bottom: 0.08 };
+    this.#series[0].priceScale().applyOptions({ scaleMargins });
   }
 
   remove() {
     this.#view.layers.remove(this);
+    if (this.#run instanceof ToldRun) this.#run.end();
     for (const series of this.#series) this.#view.chart.removeSeries(series);
     this.#legend.remove();
   }

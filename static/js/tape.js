@@ -36,6 +36,8 @@ export class Tape {
   #filter = "all";
   /** @type {Finality | null} null where nothing is provisional */
   #finality = null;
+  /** @type {[title: string, fact: string] | null} */
+  #awaited = null;
   /** @type {(trade: Trade) => string | null} */
   #addressOf = () => null;
 
@@ -61,6 +63,15 @@ export class Tape {
   setFilter(filter) {
     this.#filter = filter;
     this.#drawAll();
+  }
+
+  /** Trades that came live do not say what they were. @param {Set<string>} sequences */
+  markLiquidations(sequences) {
+    const unsaid = this.#trades.filter(
+      ({ kind, sequence }) => kind !== "liquidation" && sequences.has(sequence),
+    );
+    for (const trade of unsaid) trade.kind = "liquidation";
+    if (unsaid.length) this.#drawAll();
   }
 
   /** Up to which block trades are final. @param {Finality | null} finality */
@@ -93,7 +104,7 @@ export class Tape {
     this.#trades = [...since, ...trades].slice(0, MOST_TRADES);
     this.#drawAll();
     this.#state.hidden = this.#trades.length > 0;
-    if (!trades.length) this.#say("empty", "No trades yet", "The first one draws the first bar.");
+    if (!trades.length) this.#sayEmpty();
     this.#drawArrived();
   }
 
@@ -103,6 +114,18 @@ export class Tape {
     this.#rows.replaceChildren(...shown.map((trade) => this.#row(trade, weigh)));
     this.#placeDivide();
     this.#fitPrices();
+  }
+
+  #sayEmpty() {
+    const [title, fact] = this.#awaited ?? ["No trades yet", "The first one draws the first bar."];
+    this.#say("empty", title, fact);
+  }
+
+  /** Why there is none, while there is a reason. @param {[title: string, fact: string] | null} words */
+  awaiting(words) {
+    const isSame = String(words) === String(this.#awaited);
+    this.#awaited = words;
+    if (!isSame && this.#state.dataset.kind === "empty" && !this.#state.hidden) this.#sayEmpty();
   }
 
   /** @param {Trade} trade */

@@ -9,6 +9,7 @@ import type { Banner } from "./banner.js";
 import type { CandleStore } from "./candles.js";
 import type { ChartState } from "./chart-state.js";
 import type { ChartView } from "./chart-view.js";
+import type { Compare } from "./compare.js";
 import type { Figures } from "./figures.js";
 import type { BarClock, IntervalBar } from "./interval-bar.js";
 import type {
@@ -201,6 +202,32 @@ export type BarTypeName = "candles" | "bars" | "line" | "area" | "baseline" | "h
 export type EventKind = "liquidation" | "large_trade" | "funding";
 export type TradeFilter = "all" | "medium" | "heavy" | "liquidation";
 
+/** Something worth a mark, as the server tells it. */
+export interface ChartEvent {
+  kind: EventKind;
+  time: number;
+  sequence: string;
+  /** What was paid in quote units, or the funding rate. */
+  value?: number;
+  side?: "buy" | "sell" | null;
+}
+
+/** The events of one bar. */
+export interface EventPlace {
+  /** Bar number. */
+  index: number;
+  events: ChartEvent[];
+  /** The one that says most. */
+  foremost: ChartEvent;
+}
+
+export interface Span {
+  from: number;
+  /** Exclusive. */
+  to: number;
+  limit: number;
+}
+
 export interface StudyChoice {
   kind: string;
   /** Periods and factors, in the order of the kind's own table. */
@@ -225,7 +252,13 @@ export interface StudyInput {
 export interface StudyLine {
   /** Beside the value in the legend; "" where the study's name says it. */
   label: string;
-  look?: "faint" | "columns";
+  look?: "faint" | "columns" | "steps";
+}
+
+/** A figure at a time, from the server. */
+export interface Point {
+  time: number;
+  value: number;
 }
 
 /** A kind of indicator. */
@@ -235,8 +268,16 @@ export interface Study {
   inputs: StudyInput[];
   lines: StudyLine[];
   /** Absent where it is drawn on the price. */
-  pane?: { decimals?: number; range?: [number, number]; levels?: number[] };
-  make: (values: number[]) => Running;
+  pane?: {
+    decimals?: number;
+    unit?: "percent" | "compact";
+    range?: [number, number];
+    levels?: number[];
+  };
+  /** Absent where the server tells it. */
+  make?: (values: number[]) => Running;
+  /** The route that tells it, and the market's figure without which there is none. */
+  told?: { route: string; needs: "funding_rate" | "open_interest" };
 }
 
 export interface SettingsValue {
@@ -471,14 +512,19 @@ export interface BarType {
   derivation?: () => (bars: readonly Candle[], from: number) => readonly Candle[];
 }
 
+/** Where a pane is in the chart, in pixels. */
+export interface PanePlace {
+  top: number;
+  height: number;
+}
+
 /** What is drawn along with the bars. */
 export interface Layer {
   /** Bars from this one on have changed. */
   draw: (subject: Subject, from: number) => void;
   /** The crosshair is on the bar of this time, or nowhere. */
   point?: (time_s: number | null) => void;
-  /** Panes begin at these heights. */
-  placed?: (tops: number[]) => void;
+  placed?: (panes: PanePlace[]) => void;
   recolour?: () => void;
 }
 
@@ -530,6 +576,35 @@ export type Draw = (context: CanvasRenderingContext2D, state: OverlayState, scen
 
 // Parts of the page and what they are given.
 
+/** What the integrator's panel offers to copy. */
+export interface Snippet {
+  title: string;
+  /** "" where it says how many messages come. */
+  hint: string;
+  /** Texts, and whether each is what one would change. */
+  code: [text: string, isOwn?: boolean][];
+}
+
+export interface Measured {
+  change: number;
+  percent: number;
+  bars: number;
+  seconds: number;
+}
+
+export interface Choice {
+  label: string;
+  hint: string;
+  value: string;
+}
+
+export interface ChooserOptions {
+  title: string;
+  placeholder: string;
+  find: (query: string) => Choice[] | Promise<Choice[]>;
+  choose: (value: string) => void;
+}
+
 export type Child = Node | string | null | undefined | false;
 
 export interface MenuItem {
@@ -570,6 +645,7 @@ export interface WalkOptions {
   visible: () => BarRange | null;
   onBar: (bar: Candle) => void;
   onLeave: () => void;
+  onEnter: (bar: Candle) => void;
 }
 
 export interface FiguresParts {
@@ -580,15 +656,23 @@ export interface FiguresParts {
   now_s: () => number;
 }
 
-/** What a session may show. */
+/** The numbers around a chart. */
+export interface FiguresPanel {
+  showPlace: (place: Place, market: Market | undefined) => void;
+  /** Everything that follows the last price. */
+  show: () => void;
+  barsChanged: () => void;
+}
+
+/** What a session may show; a chart in a frame has neither list nor tape. */
 export interface Panels {
   chart: ChartView;
   state: ChartState;
-  list: MarketList;
-  tape: Tape;
-  figures: Figures;
-  intervals: IntervalBar;
-  announce: (sentence: string) => void;
+  figures: FiguresPanel;
+  list?: MarketList;
+  tape?: Tape;
+  intervals?: IntervalBar;
+  announce?: (sentence: string) => void;
 }
 
 /** Told of everything that happens to the open market. */
@@ -605,7 +689,8 @@ export interface Companion {
 }
 
 /** The parts of the page, as its composition root hands them on. */
-export interface DashboardParts extends Panels {
+export interface DashboardParts extends Required<Panels> {
+  figures: Figures;
   bootstrap: Bootstrap;
   settings: Settings;
   api: Api;
@@ -617,6 +702,7 @@ export interface DashboardParts extends Panels {
   open: (place: Place) => Promise<void>;
   /** Loaded late. */
   studies?: Studies;
+  compare?: Compare;
   events?: { show: (kinds: EventKind[]) => void };
   /** What makes way when the reader goes somewhere else. */
   onGo?: () => void;

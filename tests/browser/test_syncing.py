@@ -12,8 +12,16 @@ from tests.browser.visit import until
 from tests.web_server import MINUTE_0, Web, serving
 
 pytestmark = pytest.mark.browser
-NUMBERS = {"block": 78_331_204, "head": 79_214_066, "behind": 882_862}
-CHAIN = PartState("chain 1", "syncing", "12 min left at 1,226 blocks/s", 0.628, NUMBERS)
+NUMBERS = {
+    "block": 78_331_204,
+    "head": 79_214_066,
+    "behind": 882_862,
+    "chain_id": 1,
+    "final": 78_331_204,
+    "time": MINUTE_0,
+    "blocks_per_second": 1_226,
+}
+CHAIN = PartState("chain 1", "syncing", "about 12 min left", 0.628, NUMBERS)
 FINAL = "window.__chart.candles().map(({ final }) => final)"
 
 
@@ -59,7 +67,7 @@ def test_the_banner_says_which_block_of_how_many(browser: Browser, web: Web) -> 
     page = opened(browser, web, [])
     page.wait_for_selector("#banner[data-kind=syncing] strong:text('Reading the chain')")
     assert page.inner_text("#banner b") == "block 78,331,204 of 79,214,066"
-    words = "12 min left at 1,226 blocks/s. Charts fill in as blocks arrive."
+    words = "About 12 min left at 1,226 blocks/s. Charts fill in as blocks arrive."
     assert page.inner_text("#banner span") == words
     progress = "getComputedStyle(document.getElementById('banner')).getPropertyValue('--progress')"
     assert page.evaluate(progress) == "0.628"
@@ -82,5 +90,5 @@ def test_bars_are_provisional_until_the_stream_says_otherwise(browser: Browser, 
 def test_mark_and_funding_are_in_the_head(browser: Browser, web: Web) -> None:
     page = opened(browser, web, [])
     stats = page.eval_on_selector_all("#stats > div", "all => all.map(e => e.textContent)")
-    assert stats[2:] == ["Mark10.63", "Funding−0.0125\u2009%"]
+    assert stats[2:] == ["Mark10.63", "Funding−0.0125\u2009%", "Open interest212.5"]
     page.close()

@@ -11,7 +11,9 @@ const { choices, bars, moments } = JSON.parse(readFileSync(0, "utf8"));
 
 /** @param {{kind: string, values: number[]}} choice */
 function valuesOf({ kind, values }) {
-  const run = new StudyRun(() => STUDIES[kind].make(values));
+  const { make } = STUDIES[kind];
+  if (!make) throw new Error(`${kind} is not computed`);
+  const run = new StudyRun(() => make(values));
   const told = [];
   for (const { count, last, isTold } of moments) {
     // As the chart does: the bar before may have been closed by this one.

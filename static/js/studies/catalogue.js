@@ -63,9 +63,29 @@ export const STUDIES = {
       { ...LENGTH, label: "Slow", plain: 26 },
       { ...LENGTH, label: "Signal", plain: 9 },
     ],
-    lines: [{ label: "MACD" }, { label: "signal", look: "faint" }, { label: "", look: "columns" }],
+    lines: [
+      { label: "" },
+      { label: "signal", look: "faint" },
+      { label: "difference", look: "columns" },
+    ],
     pane: { levels: [0] },
     make: ([fast, slow, signal]) => new Convergence(fast, slow, signal),
+  },
+  funding: {
+    name: "Funding",
+    words: "Rate between longs and shorts",
+    inputs: [],
+    lines: [{ label: "", look: "steps" }],
+    pane: { decimals: 4, unit: "percent", levels: [0] },
+    told: { route: "funding", needs: "funding_rate" },
+  },
+  interest: {
+    name: "Open interest",
+    words: "Worth of all open positions",
+    inputs: [],
+    lines: [{ label: "", look: "steps" }],
+    pane: { unit: "compact" },
+    told: { route: "open-interest", needs: "open_interest" },
   },
 };
 
