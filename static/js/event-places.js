@@ -23,15 +23,20 @@ export function placeEvents(events, bars, kinds) {
     if (last?.index !== index) places.push({ index, events: [event], foremost: event });
     else {
       last.events.push(event);
-      if (weight(event) >= weight(last.foremost)) last.foremost = event;
+      if (compare(event, last.foremost) >= 0) last.foremost = event;
     }
   }
   return places;
 }
 
-/** @param {ChartEvent} event */
-function weight({ kind, value }) {
-  return RANK[kind] * 1e30 + Math.abs(value ?? 0);
+/**
+ * Above zero where the first says more.
+ * @param {ChartEvent} first
+ * @param {ChartEvent} second
+ */
+function compare(first, second) {
+  const byKind = RANK[first.kind] - RANK[second.kind];
+  return byKind || Math.abs(first.value ?? 0) - Math.abs(second.value ?? 0);
 }
 
 /**
@@ -46,7 +51,7 @@ export function roomyPlaces(places, xOf, width, room) {
   const inSight = places
     .map((place) => ({ place, x: xOf(place.index) ?? -1 }))
     .filter(({ x }) => x >= 0 && x <= width)
-    .sort((a, b) => weight(b.place.foremost) - weight(a.place.foremost));
+    .sort((a, b) => compare(b.place.foremost, a.place.foremost));
   /** @type {{place: EventPlace, x: number}[]} */
   const kept = [];
   for (const each of inSight) {

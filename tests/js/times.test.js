@@ -7,6 +7,11 @@ import {
   formatCountdown,
   formatDuration,
   formatMoment,
+  formatTick,
+  formatWhole,
+  isZone,
+  useZone,
+  zoneName,
 } from "../../static/js/times.js";
 
 const NOON = Date.UTC(2025, 10, 2, 12, 0, 0) / 1000;
@@ -49,4 +54,31 @@ test("age is one unit", () => {
   assert.equal(formatAge(259), "4\u2009min");
   assert.equal(formatAge(7300), "2\u2009h");
   assert.equal(formatAge(200_000), "2\u2009d");
+});
+
+test("another zone tells its own clock, its own days and its name", () => {
+  useZone("Asia/Kathmandu");
+  assert.equal(formatClock(NOON), "17:45:00");
+  assert.equal(zoneName(NOON), "GMT+5:45");
+  const midnight = Date.UTC(2025, 10, 1, 18, 15) / 1000;
+  assert.equal(formatTick(midnight, "minute", 60), "2 Nov");
+  assert.equal(formatTick(Date.UTC(2025, 10, 2) / 1000, "day", 60), "05:45");
+  assert.equal(formatBarTime(midnight - 60, 60, NOON), "1 Nov, 23:59");
+  // A bar of a day is a day of UTC, wherever it is looked at.
+  assert.equal(formatTick(Date.UTC(2025, 10, 2) / 1000, "day", 86_400), "2 Nov");
+  assert.equal(formatWhole(Date.UTC(2025, 10, 2) / 1000, 86_400), "2 Nov 2025");
+  useZone("UTC");
+});
+
+test("the hour that a summer's end repeats is told twice, each under its own name", () => {
+  useZone("Europe/Berlin");
+  const before = Date.UTC(2025, 9, 26, 0, 30) / 1000;
+  assert.deepEqual([formatClock(before), zoneName(before)], ["02:30:00", "CEST"]);
+  assert.deepEqual([formatClock(before + 3600), zoneName(before + 3600)], ["02:30:00", "CET"]);
+  useZone("UTC");
+});
+
+test("only what the browser knows is a zone", () => {
+  assert.ok(isZone("local") && isZone("Pacific/Chatham"));
+  assert.ok(!isZone("Mars/Olympus"));
 });
