@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.errors import Retryable
 from appliance.interval import OFFERED
 from appliance.store.catalogue import Catalogue
 from appliance.web.dashboard import script_safe
@@ -22,7 +23,10 @@ def web() -> Iterator[Web]:
 
 
 def bootstrap(web: Web, query: str = "") -> Any:
-    page = web.ask(f"/{query}").body.decode()
+    return bootstrap_of(web.ask(f"/{query}").body.decode())
+
+
+def bootstrap_of(page: str) -> Any:
     found = re.search(r'<script type="application/json" id="bootstrap">(.*?)</script>', page)
     assert found is not None
     return msgspec.json.decode(found[1])
@@ -58,6 +62,37 @@ def test_another_market_is_not_taken_for_one_that_is_not_known(web: Web, symbol:
     data = bootstrap(web, f"?symbol={quote(symbol)}")
     assert (None, None, symbol) == (data["symbol"], data["market"], data["unknown"])
     assert ["GOLD", "TINY", "WETH/USDC"] == [row["symbol"] for row in data["markets"]]
+
+
+def test_a_failing_store_does_not_keep_the_page_away(web: Web) -> None:
+    """It says why, what was asked for, and how the server is."""
+    web.datafeed.failure = Retryable("the store takes too long")
+    answer = web.ask("/?symbol=weth/usdc&interval=5m")
+    web.datafeed.failure = None
+    assert answer.status == 503
+    data = bootstrap_of(answer.body.decode())
+    assert ("weth/usdc", None, "5m") == (data["asked"], data["symbol"], data["interval"])
+    assert "the store takes too long (503)." == data["failure"]
+    assert [] == data["markets"]
+
+
+def test_the_chart_alone_is_for_frames_of_others(web: Web) -> None:
+    answer = web.ask("/embed?symbol=gold&interval=5m&theme=light")
+    data = bootstrap_of(answer.body.decode())
+    assert ("GOLD", "5m", [], []) == tuple(
+        data[name] for name in ("symbol", "interval", "markets", "trades")
+    )
+    assert b'data-theme="light"' in answer.body
+    assert "frame-ancestors *" in answer.headers["content-security-policy"]
+    assert "x-frame-options" not in answer.headers
+    assert web.ask("/embed?theme=pink").status == 400
+    with serving(embed_ancestors=("https://a.example", "https://b.example")) as strict:
+        policy = strict.ask("/embed").headers["content-security-policy"]
+        assert policy.endswith("frame-ancestors https://a.example https://b.example")
+    with serving(embed_ancestors=()) as closed:
+        headers = closed.ask("/embed").headers
+        assert headers["content-security-policy"].endswith("frame-ancestors 'none'")
+        assert "frame-ancestors 'self'" in closed.ask("/").headers["content-security-policy"]
 
 
 def test_without_markets_there_is_a_page() -> None:

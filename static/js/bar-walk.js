@@ -30,7 +30,7 @@ export function bindBarWalk(root, { bars, visible, onBar, onLeave, onEnter }) {
 
   root.addEventListener("keydown", (event) => {
     const walked = time_s === null ? undefined : bars()[lowerBound(bars(), time_s)];
-    if (event.key === "Enter" && walked) return onEnter(walked);
+    if (event.key === "Enter" && walked) return onEnter?.(walked);
     const bar = event.ctrlKey || event.metaKey ? undefined : target(event.key);
     if (!bar) return;
     event.preventDefault();

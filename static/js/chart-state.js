@@ -94,7 +94,7 @@ export class ChartState {
  * @param {HTMLElement} [more]
  */
 function card(kind, title, fact, more) {
-  const node = element("div", "state-card", element("h3", "", title), element("p", "", fact), more);
+  const node = element("div", "state-card", element("h2", "", title), element("p", "", fact), more);
   node.dataset.kind = kind;
   return node;
 }

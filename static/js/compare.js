@@ -87,7 +87,7 @@ export class Compare {
   }
 
   async missed() {
-    await this.#feed.catchUp().catch(() => {});
+    await this.#feed.catchUp();
   }
 
   /**
@@ -117,6 +117,7 @@ export class Compare {
   remove() {
     const { chart, session, settings, figures } = this.#parts;
     session.leave(this);
+    this.#feed.close();
     chart.layers.remove(this);
     chart.chart.removeSeries(this.#series);
     this.#legend.remove();

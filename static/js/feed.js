@@ -11,8 +11,10 @@ import { compactSymbol } from "./protocol.js";
 /** @import { Candle, CandleEvent, FeedOptions, Place, ResetEvent } from "./types.js" */
 
 const PAGE = 1000;
-/** Above this a chart redraws too slowly for live bars; history ends here. */
-const MOST_BARS = 20_000;
+/** Pages grow with what is held, so that far back is not a hundred requests away. */
+const LARGEST_PAGE = 10_000;
+/** Half a year of minutes. Above this a chart redraws too slowly for live bars; history ends here. */
+const MOST_BARS = 300_000;
 /** A gap longer than this is read anew rather than stitched. */
 const LONGEST_GAP_BARS = 5000;
 /** How many new bars a loss brings as a rule; of more the rest is asked for. */
@@ -42,6 +44,10 @@ export class Feed {
   /** @param {FeedOptions} options */
   constructor(options) {
     this.#options = options;
+  }
+
+  get #largestPage() {
+    return Math.min(LARGEST_PAGE, this.#options.mostInPage?.() ?? PAGE);
   }
 
   get store() {
@@ -113,7 +119,8 @@ export class Feed {
     const choice = this.#choice;
     this.#isFetchingOlder = true;
     try {
-      const page = await this.#fetchPage(this.#olderTo);
+      const size = Math.max(PAGE, Math.min(this.#store.length, this.#largestPage));
+      const page = await this.#fetchPage(this.#olderTo, size);
       if (choice !== this.#choice) return 0;
       this.#olderTo = page.olderTo;
       const added = this.#store.prepend(page.candles);

@@ -51,6 +51,7 @@ export class Head {
    * @param {boolean} [isPartial] the last 24 hours are not read yet: nothing of them is known
    */
   show(market, decimals, isPartial = false) {
+    byId("head").dataset.filled = "";
     this.#showPrice(market, decimals);
     this.#showRange(
       isPartial ? { ...market, high_24h: undefined, low_24h: undefined } : market,

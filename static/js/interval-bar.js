@@ -1,7 +1,7 @@
 /** The row of intervals, a menu for the rarer ones, and the clock under the active one. */
 
-import { button, element, icon } from "./element.js";
-import { bucketEnd, bucketStart, FAVOURITES, intervalWords } from "./intervals.js";
+import { element } from "./element.js";
+import { bucketEnd, bucketStart, intervalWords } from "./intervals.js";
 
 export class IntervalBar {
   #clock;
@@ -10,13 +10,13 @@ export class IntervalBar {
   #onChoose;
   /** Opens the menu of the others. */
   more;
-  #moreLabel = element("span");
+  #moreLabel;
   #selected = "";
   /** @type {string[]} */
   #rest;
 
   /**
-   * @param {HTMLElement} root
+   * @param {HTMLElement} root with a button for each favourite
    * @param {string[]} intervals every interval the server knows
    * @param {HTMLElement} clock moves to the active button
    * @param {(interval: string) => void} onChoose
@@ -24,15 +24,14 @@ export class IntervalBar {
   constructor(root, intervals, clock, onChoose) {
     this.#clock = clock;
     this.#onChoose = onChoose;
-    for (const name of FAVOURITES.filter((name) => intervals.includes(name))) {
-      const node = button(name, () => onChoose(name), "interval");
-      node.title = intervalWords(name);
-      this.#buttons.set(name, node);
+    for (const node of root.querySelectorAll("button[data-interval]")) {
+      const name = /** @type {HTMLElement} */ (node).dataset.interval ?? "";
+      node.setAttribute("title", intervalWords(name));
+      node.addEventListener("click", () => onChoose(name));
+      this.#buttons.set(name, /** @type {HTMLButtonElement} */ (node));
     }
-    this.more = button("", () => {}, "interval interval-more");
-    this.more.append(this.#moreLabel, icon("down"));
-    this.more.setAttribute("aria-label", "More intervals");
-    root.append(...this.#buttons.values(), this.more);
+    this.more = /** @type {HTMLButtonElement} */ (root.querySelector(".interval-more"));
+    this.#moreLabel = /** @type {HTMLElement} */ (this.more.firstElementChild);
     this.#rest = intervals.filter((name) => !this.#buttons.has(name));
   }
 

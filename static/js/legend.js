@@ -71,5 +71,6 @@ export class Legend {
   /** @param {number} top where the volume pane begins */
   placeVolume(top) {
     this.#volumeRoot.style.setProperty("--volume-top", `${top + 6}px`);
+    this.#volumeRoot.dataset.placed = "";
   }
 }

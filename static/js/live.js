@@ -111,9 +111,9 @@ export class Live {
     session.showMarkets(markets);
     this.#search.count(total);
     const first = markets[0];
-    // The first market of a store that was empty opens by itself.
+    // The first market of a store that was empty opens by itself, and what could not be read.
     if (!first || session.feed.symbol || bootstrap.unknown) return;
-    navigation.place = { ...navigation.place, symbol: first.symbol };
+    navigation.place = { ...navigation.place, symbol: bootstrap.asked || first.symbol };
     void open(navigation.place);
   }
 

@@ -9,6 +9,8 @@ const HEIGHT_SMALL = 66;
 /** Bars never get less than this share. */
 const LEAST_SHARE = 0.4;
 const SEPARATOR = 1;
+/** Of the time axis, before it is laid out. */
+const AXIS = 28;
 
 /** Of the words at the top of a small pane, with some air. */
 const WORDS = 28;
@@ -36,7 +38,8 @@ export class PaneHeights {
     const panes = this.#chart.panes();
     const { clientHeight: height, clientWidth: width } = this.#root;
     const isSmall = height < 420 || width < 600;
-    const room = height - this.#chart.timeScale().height() - SEPARATOR * (panes.length - 1);
+    const axis = this.#chart.timeScale().height() || AXIS;
+    const room = height - axis - SEPARATOR * (panes.length - 1);
     const others = panes.length - 1;
     const wanted = isSmall || others > 3 ? HEIGHT_SMALL : HEIGHT;
     const each = Math.floor(Math.min(wanted, ((1 - LEAST_SHARE) * room) / Math.max(1, others)));

@@ -29,6 +29,7 @@ export class Session {
   #now_s;
   #olderBlockedUntilMs = 0;
   #tapeTrades = TAPE_TRADES;
+  #mostInPage = 0;
   /** What did not load; it is tried again when the stream returns. */
   /** @type {Place | null} */
   #failed = null;
@@ -49,6 +50,7 @@ export class Session {
     this.#now_s = now_s;
     this.feed = new Feed({
       api,
+      mostInPage: () => this.#mostInPage,
       onBar: (index) => this.#barChanged(index),
       onReset: (revised) => this.#barsReset(revised),
     });
@@ -72,15 +74,11 @@ export class Session {
   }
 
   /** Shows what the page came with. @param {Bootstrap} bootstrap */
-  adopt({ symbol, interval, candles, trades, markets, market, unknown }) {
-    const { state, tape, intervals } = this.#panels();
-    if (symbol === null) {
-      tape?.show([], 2);
-      intervals?.select(interval);
-      if (unknown) this.#showUnknown(unknown);
-      else state.emptyStore();
-      return;
-    }
+  adopt(bootstrap) {
+    const { symbol, interval, candles, trades, markets, market } = bootstrap;
+    this.#mostInPage = bootstrap.history_max_bars;
+    if (symbol === null) return this.#showNothing(bootstrap);
+    const { tape } = this.#panels();
     this.feed.adopt(symbol, interval, candlesFromColumns(candles));
     this.#market = market ?? undefined;
     this.showMarkets(markets);
@@ -88,6 +86,18 @@ export class Session {
     tape?.show(trades, this.#decimals);
     this.#showBars(null);
     for (const companion of this.#companions) companion.opened?.({ isOther: true });
+  }
+
+  /** There is no market, or none that is called so, or none could be read. @param {Bootstrap} bootstrap */
+  #showNothing({ interval, unknown, failure }) {
+    const { state, tape, intervals } = this.#panels();
+    intervals?.select(interval);
+    tape?.show([], 2);
+    if (failure) {
+      state.error(failure, () => location.reload());
+      tape?.error(failure, () => location.reload());
+    } else if (unknown) this.#showUnknown(unknown);
+    else state.emptyStore();
   }
 
   /** @param {Place} place */

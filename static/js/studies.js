@@ -45,6 +45,7 @@ export class Studies {
       const isOnPrice = !STUDIES[choice.kind].pane;
       const layer = this.#layers.get(key) ?? new StudyLayer(this.#parts, choice, byId("chart"));
       layer.setLook(isOnPrice ? look++ : 0);
+      if (isOnPrice) byId("legend-rows").append(layer.legend);
       this.#layers.set(key, layer);
     }
     figures.layOut();

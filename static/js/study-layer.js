@@ -2,7 +2,7 @@
 
 import { lowerBound } from "./candles.js";
 import { priceFormat } from "./chart-options.js";
-import { byId, element, svg } from "./element.js";
+import { element, svg } from "./element.js";
 import { HistogramSeries, LineSeries, LineStyle, LineType } from "./library.js";
 import { formatCompact, formatFixed, formatPercent, UNKNOWN } from "./numbers.js";
 import { mix } from "./palette.js";
@@ -51,7 +51,8 @@ export class StudyLayer {
   /** @type {Subject | null} */
   #subject = null;
   #drawn = 0;
-  #legend;
+  /** Its words; those on the price stand in the order of the choices. */
+  legend;
   #values;
   #key = svg("svg", { class: "study-key", viewBox: "0 0 14 2", "aria-hidden": "true" });
   #decimals = -1;
@@ -77,7 +78,7 @@ export class StudyLayer {
         : view.chart.addSeries(definition, SHAPE, 0);
     });
     this.#values = this.#study.lines.map(() => element("b"));
-    this.#legend = this.#createLegend(titleOf(choice), root);
+    this.legend = this.#createLegend(titleOf(choice), root);
     this.#shape();
     this.recolour();
     view.layers.add(this);
@@ -99,7 +100,7 @@ export class StudyLayer {
       name,
       ...parts,
     );
-    (this.#pane ? root : byId("legend-rows")).append(legend);
+    if (this.#pane) root.append(legend);
     return legend;
   }
 
@@ -247,7 +248,7 @@ export class StudyLayer {
   placed(panes) {
     if (!this.#pane) return;
     const place = panes[this.#pane.paneIndex()];
-    this.#legend.style.setProperty("--pane-top", `${(place?.top ?? 0) + TOP}px`);
+    this.legend.style.setProperty("--pane-top", `${(place?.top ?? 0) + TOP}px`);
     const scaleMargins = { top: wordsShare(place), bottom: 0.08 };
     this.#series[0].priceScale().applyOptions({ scaleMargins });
   }
@@ -255,7 +256,9 @@ export class StudyLayer {
   remove() {
     this.#view.layers.remove(this);
     if (this.#run instanceof ToldRun) this.#run.end();
-    for (const series of this.#series) this.#view.chart.removeSeries(series);
-    this.#legend.remove();
+    const { chart } = this.#view;
+    for (const series of this.#series) chart.removeSeries(series);
+    if (this.#pane && chart.panes().includes(this.#pane)) chart.removePane(this.#pane.paneIndex());
+    this.legend.remove();
   }
 }

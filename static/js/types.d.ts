@@ -150,8 +150,11 @@ export interface Health {
 export interface Bootstrap {
   symbol: string | null;
   interval: string;
-  /** What the address asked for, where no market is called so. */
+  /** What the address asked for, and the same where no market is called so. */
+  asked: string;
   unknown: string | null;
+  /** Why there is nothing to show yet. */
+  failure: string | null;
   /** The open market, which may not be among the first ones. */
   market: Market | null;
   /** The busiest ones. */
@@ -162,6 +165,8 @@ export interface Bootstrap {
   status: Health;
   intervals: string[];
   version: string;
+  /** Most bars of one answer. */
+  history_max_bars: number;
   /** Where transactions can be read, with `{hash}`; "" where the operator names no such place. */
   explorer: string;
   /** Server clock in milliseconds. */
@@ -413,6 +418,8 @@ export interface StreamOptions {
 
 export interface FeedOptions {
   api: Pick<Api, "fetchCandles">;
+  /** Most bars that the server answers at once. */
+  mostInPage?: () => number;
   /** Bars from this index on have changed. */
   onBar: (firstIndex: number) => void;
   /** All bars may have changed; those of these times have, though they were closed. */
@@ -645,7 +652,7 @@ export interface WalkOptions {
   visible: () => BarRange | null;
   onBar: (bar: Candle) => void;
   onLeave: () => void;
-  onEnter: (bar: Candle) => void;
+  onEnter?: (bar: Candle) => void;
 }
 
 export interface FiguresParts {

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.browser.visit import ADMIN_KEY, Visit
 
@@ -65,7 +65,7 @@ def _is_up(report: dict[str, Any] | None) -> bool:
 
 
 @contextmanager
-def _serving(folder: Path, *arguments: str) -> Iterator[str]:
+def served(folder: Path, *arguments: str) -> Iterator[str]:
     """Run the appliance on a free port until the block ends."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
@@ -93,14 +93,14 @@ def _serving(folder: Path, *arguments: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an appliance with the demo market; needs the browser, to be skipped first."""
-    with _serving(tmp_path_factory.mktemp("demo"), "--demo") as url:
+    with served(tmp_path_factory.mktemp("demo"), "--demo") as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def empty_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an appliance without a single trade."""
-    with _serving(tmp_path_factory.mktemp("empty"), "--no-demo") as url:
+    with served(tmp_path_factory.mktemp("empty"), "--no-demo") as url:
         yield url
 
 
@@ -144,13 +144,3 @@ def empty_visit(browser: Browser, empty_server: str) -> Iterator[Visit]:
     """A reader of an appliance that has no trades."""
     with _visiting(browser.new_context(base_url=empty_server, color_scheme="dark")) as reader:
         yield reader
-
-
-@pytest.fixture
-def inspected(browser: Browser, server: str) -> Iterator[Page]:
-    """A page whose policy lets the accessibility checker in."""
-    context = browser.new_context(
-        base_url=server, viewport={"width": 1440, "height": 900}, bypass_csp=True
-    )
-    yield context.new_page()
-    context.close()

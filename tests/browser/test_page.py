@@ -1,17 +1,14 @@
 """The page around the chart: markets, themes, addresses, states, small screens."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Route
 
 from tests.browser.visit import CHART, Visit
 
 pytestmark = pytest.mark.browser
-
-AXE = Path(__file__).parents[1] / "js/node_modules/axe-core/axe.min.js"
 
 
 def test_the_policy_holds(visit: Visit) -> None:
@@ -189,16 +186,3 @@ def test_a_hidden_page_catches_up(visit: Visit) -> None:
     assert still == visit.chart("lastTime")
     visit.page.evaluate(hide, False)
     visit.until(f"{CHART}.lastTime > {still}")
-
-
-@pytest.mark.parametrize("scheme", ["dark", "light"])
-def test_axe_finds_nothing(inspected: Page, scheme: str) -> None:
-    """Names, roles, contrast: by the rules of axe-core."""
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed; run npm ci in tests/js")
-    inspected.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    inspected.goto("/")
-    inspected.wait_for_function(f"{CHART}.state === 'ready'")
-    inspected.add_script_tag(path=AXE)
-    found = inspected.evaluate("axe.run().then(({violations}) => violations)")
-    assert [] == [(v["id"], [node["html"] for node in v["nodes"]][:3]) for v in found]

@@ -1,14 +1,13 @@
 """A chain that is being read, and bars that a reorg may still change."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, WebSocketRoute
+from playwright.sync_api import Browser, Page
 
 from appliance.status import PartState, StatusReport
-from tests.browser.visit import until
+from tests.browser.visit import FakeStream, until
 from tests.web_server import MINUTE_0, Web, serving
 
 pytestmark = pytest.mark.browser
@@ -35,18 +34,10 @@ def opened(browser: Browser, web: Web, events: list[dict[str, Any]]) -> Page:
     """Open the chart of GOLD; `events` come once its bars are subscribed."""
     page = browser.new_page(base_url=f"http://127.0.0.1:{web.port}", color_scheme="dark")
 
-    def socket(route: WebSocketRoute) -> None:
-        def receive(message: str | bytes) -> None:
-            asked = json.loads(message)
-            route.send(json.dumps({"result": None, "id": asked["id"]}))
-            if asked["method"] == "SUBSCRIBE" and events:
-                web.datafeed.provisional_from = MINUTE_0 + 300  # who reads now learns the same
-                for event in events:
-                    route.send(json.dumps(event))
+    def tell() -> None:
+        web.datafeed.provisional_from = MINUTE_0 + 300  # who reads from now on learns the same
 
-        route.on_message(receive)
-
-    page.route_web_socket("**/ws", socket)
+    FakeStream(page, events, tell if events else None)
     page.goto("/?symbol=GOLD&interval=1m")
     until(page, "window.__chart !== undefined")
     return page

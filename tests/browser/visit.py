@@ -1,12 +1,17 @@
 """One reader's visit: a page, what it complained about, and the questions tests ask of it."""
 
+import json
 import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, Request
+import pytest
+from playwright.sync_api import Page, Request, WebSocketRoute
 
 CHART = "document.getElementById('chart').dataset"
+AXE = Path(__file__).parents[1] / "js/node_modules/axe-core/axe.min.js"
 ADMIN_KEY = "browser-admin-key-0123456789"
 
 
@@ -19,6 +24,51 @@ def until(page: Page, condition: str, timeout_s: float = 10) -> None:
     while not page.evaluate(condition):
         assert time.monotonic() < deadline, f"never came true: {condition}"
         page.wait_for_timeout(30)
+
+
+class FakeStream:
+    """The stream's server, as the page sees it: answers every request, or refuses to listen."""
+
+    def __init__(
+        self,
+        page: Page,
+        events: Sequence[dict[str, Any]] = (),
+        meanwhile: Callable[[], None] | None = None,
+    ) -> None:
+        """Send `events` whenever bars are subscribed, after what happens `meanwhile`."""
+        self._events = events
+        self._meanwhile = meanwhile
+        self._open: list[WebSocketRoute] = []
+        self._refuses = False
+        page.route_web_socket("**/ws", self._accept)
+
+    def _accept(self, route: WebSocketRoute) -> None:
+        if self._refuses:
+            route.close(code=1001)
+            return
+        self._open.append(route)
+        route.on_message(lambda message: self._answer(route, json.loads(message)))
+
+    def _answer(self, route: WebSocketRoute, asked: dict[str, Any]) -> None:
+        route.send(json.dumps({"result": None, "id": asked["id"]}))
+        if asked["method"] == "SUBSCRIBE":
+            if self._meanwhile is not None:
+                self._meanwhile()
+            self.send(*self._events)
+
+    def send(self, *events: dict[str, Any]) -> None:
+        """Send events to the page."""
+        for event in events:
+            self._open[-1].send(json.dumps(event))
+
+    def cut(self) -> None:
+        """Close what is open, and let nobody in again."""
+        self._refuses = True
+        self._open.pop().close(code=1001)
+
+    def listen(self) -> None:
+        """Let readers in again."""
+        self._refuses = False
 
 
 class Visit:
@@ -53,6 +103,19 @@ class Visit:
     def until(self, condition: str, timeout_s: float = 10) -> None:
         """Wait until the JavaScript expression holds."""
         until(self.page, condition, timeout_s)
+
+    def axe(self) -> list[tuple[str, list[str]]]:
+        """Return what the accessibility checker finds: names, roles, contrast."""
+        if not AXE.exists():
+            pytest.skip("axe-core is not installed; make test brings it")
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE.read_text())
+        found = self.page.evaluate("axe.run().then(({violations}) => violations)")
+        return [(v["id"], [node["html"] for node in v["nodes"]][:3]) for v in found]
+
+    def text(self, selector: str) -> str:
+        """Return what is read there, in one line."""
+        return " ".join(self.page.inner_text(selector).split())
 
     def chart(self, name: str) -> str:
         """Return one `data-` attribute of the chart, its name in camel case."""

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
   bucketEnd,
   bucketStart,
+  FAVOURITES,
   intervalSeconds,
   intervalWords,
   normalInterval,
@@ -60,4 +62,10 @@ test("any count of a unit is an interval, in one spelling", () => {
 test("an interval in words", () => {
   assert.equal(intervalWords("15m"), "15 minutes");
   assert.equal(intervalWords("1M"), "1 month");
+});
+
+test("the digits choose the buttons that the page has", () => {
+  const module = new URL("../../appliance/web/first_picture.py", import.meta.url);
+  const found = /FAVOURITES: Final = \((.*)\)/.exec(readFileSync(module, "utf8"));
+  assert.deepEqual(JSON.parse(`[${found?.[1]}]`), FAVOURITES);
 });
