@@ -14,7 +14,8 @@ from appliance.chunks.chunk import Chunk
 from appliance.chunks.pieces import Newest, Pieces
 from appliance.datafeed import History
 from appliance.web import history
-from appliance.web.history import accepts_gzip, bars, body_of
+from appliance.web.encoding import accepts_gzip
+from appliance.web.history import bars, body_of
 from tests.web_server import MINUTE_0, FakeDatafeed, Web, serving
 
 PATH = "/api/tradingview/history?symbol=GOLD&resolution=1&from=1&to=2"

@@ -14,6 +14,7 @@ from typing import Final
 import sanic
 
 from appliance import resources
+from appliance.web.encoding import accepts_gzip
 
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
@@ -74,8 +75,4 @@ def packed(body: bytes) -> bytes:
 
 def unpacks(request: sanic.Request) -> bool:
     """Return whether the caller takes gzip."""
-    offers = request.headers.get("accept-encoding", "").lower().split(",")
-    return any(
-        name.strip() == "gzip" and weight.strip() not in ("q=0", "q=0.0")
-        for name, _, weight in (offer.partition(";") for offer in offers)
-    )
+    return accepts_gzip(request.headers.get("accept-encoding", ""))

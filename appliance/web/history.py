@@ -7,7 +7,6 @@ goes between them as stored blocks; header and trailer are those of RFC 1952.
 
 import asyncio
 import zlib
-from functools import lru_cache
 from typing import Final
 
 import sanic
@@ -15,6 +14,7 @@ from sanic import HTTPResponse
 
 from appliance.chunks.pieces import Pieces
 from appliance.web.answers import JSON, REVALIDATE, SETTLED, holds
+from appliance.web.encoding import accepts_gzip
 from appliance.web.ready import Ready
 
 _HEADS: Final = (b'{"s":"ok","t":[', b'],"o":[', b'],"h":[', b'],"l":[', b'],"c":[', b'],"v":[')
@@ -45,16 +45,6 @@ async def bars(request: sanic.Request, pieces: Pieces, is_settled: bool) -> HTTP
     if known and any(holds(known, pieces.tag + end) for end in _ENDS):
         return Ready(None, etag, cache, status=304)
     return Ready(_gzip_of(pieces) if gzip else _plain_of(pieces), etag, cache, JSON, gzip=gzip)
-
-
-@lru_cache(256)
-def accepts_gzip(accepted: str) -> bool:
-    """Return whether a caller with this Accept-Encoding can read gzip."""
-    weights = {}
-    for word in accepted.lower().split(","):
-        name, _, weight = word.partition(";")
-        weights[name.strip()] = weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return weights.get("gzip", weights.get("x-gzip", weights.get("*", False)))
 
 
 def _plain_of(pieces: Pieces) -> bytes:
