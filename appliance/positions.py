@@ -57,7 +57,7 @@ class Positions:
 
     async def _totals(self, market: Market, to: int) -> tuple[float, float, int]:
         """Return what was opened and closed before `to`, and events of strange positions."""
-        columns = await self._reader.query("select_positions", market=market.id, to=to)
+        columns = await self._reader.query("select_open_interest", market=market.id, to=to)
         opened, closed, strangers = (column[0] for column in columns)
         return opened, closed, strangers
 

@@ -1,10 +1,13 @@
--- what positions of a market came to before a time: quote units opened and closed since the first
--- trade, and events of positions whose opening is not stored
+-- what each position was when it opened, by the events that say so
 SELECT
-    toFloat64(sumIf(quote_volume, kind IN ('open', 'increase'))) AS opened,
-    toFloat64(sumIf(quote_volume, kind IN ('close', 'liquidation'))) AS closed,
-    countIf(kind IN ('close', 'liquidation', 'increase') AND side = '') AS strangers
+    market_id,
+    position_id,
+    argMax(side, (sequence, tie)) AS newest_side
 FROM trades
-WHERE market_id = {market:UInt32}
-    AND time < toDateTime64({to:Int64}, 6, 'UTC')
-    AND kind IN ('open', 'increase', 'close', 'liquidation')
+WHERE market_id IN {markets:Array(UInt32)}
+    AND kind IN {kinds:Array(String)}
+    AND position_id != ''
+    AND side != ''
+GROUP BY
+    market_id,
+    position_id
