@@ -26,6 +26,7 @@ from appliance.model import (
     scaled,
     trade_table,
 )
+from appliance.rolling import Window
 from appliance.store.catalogue import Catalogue
 from appliance.streaming.hub import Hub
 from appliance.streaming.live import Live
@@ -101,8 +102,8 @@ def _append(found: Candles, start: int, prices: list[Any], held: list[Deal]) -> 
     sizes = [sum(d.size for d in real), sum(d.size for d in bought)]
     row = (
         *(start, prices[0], max(prices), min(prices), prices[-1]),
-        *(float(sizes[0]) / UNIT, float(2 * sizes[0]) / UNIT),
-        *(float(sizes[1]) / UNIT, float(2 * sizes[1]) / UNIT),
+        *(sizes[0] / UNIT, 2 * sizes[0] / UNIT),
+        *(sizes[1] / UNIT, 2 * sizes[1] / UNIT),
         *(len(real), min(d.sequence for d in held), max(d.sequence for d in held)),
     )
     for name, value in zip(Candles.__slots__, row, strict=True):
@@ -212,12 +213,24 @@ class Eager(Hub):
         self.flush()
 
 
+class NothingLately:
+    """Windows in which nobody trades."""
+
+    async def day(self, _: Sequence[Market]) -> dict[int, Window]:
+        return {}
+
+    async def rolling(self, _: Sequence[Market], __: int) -> dict[int, Window]:
+        return {}
+
+    def span_ms(self, minutes: int) -> tuple[int, int]:
+        return (0, minutes * 60_000)
+
+
 def streams_of(
     past: Any, hub: Hub, clock: Callable[[], float] = time.time, grace_ms: int = 1_000
 ) -> Streams:
     """Return all streams over a past, in which nobody watches tickers."""
-    nobody_asks: Any = None
-    tickers = Tickers(nobody_asks, past.catalogue, hub, clock)
+    tickers = Tickers(NothingLately(), past.catalogue, hub, clock)
     return Streams(past.catalogue, hub, Live(past, hub, grace_ms, clock), tickers)
 
 

@@ -90,7 +90,7 @@ def documented(line: str, server: Server) -> dict[str, Any]:
     """Run the example of docs/api.md that has `line` on this server; return its names."""
     (code,) = [code for code in re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL) if line in code]
     names: dict[str, Any] = {}
-    exec(code.replace("http://localhost:3000", f"http://127.0.0.1:{server.port}"), names)
+    exec(code.replace("//localhost:3000", f"//127.0.0.1:{server.port}"), names)
     return names
 
 

@@ -212,7 +212,7 @@ async def test_rounded_volumes_are_read_again_before_the_bar_closes() -> None:
         await world.at(61)
         assert world.store.reads == reads + 1
         last = world.events["gold@kline_1m"][-1]["k"]
-        assert (last["x"], last["v"]) == (True, events.number_text(float(sum(sizes)) / UNIT))
+        assert (last["x"], last["v"]) == (True, events.number_text(sum(sizes) / UNIT))
 
 
 async def test_a_failing_store_is_shown_and_asked_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,7 @@ Kind = Literal["kline", "trade", "mini_ticker", "ticker", "mini_tickers", "depth
 ALL_MINI_TICKERS: Final = "!miniTicker@arr"
 DAY: Final = "24hr"
 DAY_MINUTES: Final = 1_440
+_ALL_MINI_TICKERS: Final = re.compile(r"!miniTicker@arr(@[0-9]{1,5}ms)?")
 _DEPTH: Final = re.compile(r"depth[0-9]{0,4}(@[0-9]{1,5}ms)?")
 _FIXED: Final[dict[str, tuple[Kind, int, str]]] = {
     "trade": ("trade", 0, ""),
@@ -55,8 +56,8 @@ def parse_stream(text: str, catalogue: Catalogue) -> Stream:
         BadRequest: the text names no kind of stream that is offered, or no interval.
         UnknownSymbol: no market answers to the part before `@`.
     """
-    if text == ALL_MINI_TICKERS:
-        return Stream(text, "mini_tickers", minutes=DAY_MINUTES, window=DAY)
+    if _ALL_MINI_TICKERS.fullmatch(text):
+        return Stream(ALL_MINI_TICKERS, "mini_tickers", minutes=DAY_MINUTES, window=DAY)
     symbol, _, what = text.partition("@")
     kind: Kind
     interval, minutes, window = None, 0, ""

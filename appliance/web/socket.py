@@ -15,6 +15,7 @@ from sanic import Request
 from sanic.exceptions import SanicException
 from sanic.log import websockets_logger
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
+from websockets.exceptions import InvalidHandshake
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
@@ -77,13 +78,19 @@ class StreamProtocol(WebSocketProtocol):
         frames = ServerProtocol(
             max_size=self.websocket_max_size, state=State.OPEN, logger=websockets_logger
         )
-        response = frames.accept(self.sanic_request_to_ws_request(request))
+        try:
+            response = frames.accept(self.sanic_request_to_ws_request(request))
+        except InvalidHandshake as error:  # a header that HTTP knows and WebSockets do not
+            raise SanicException(ascii(str(error)), 400) from None
         if response.status_code != 101:
             raise SanicException(bytes(response.body).decode(), response.status_code)
         lines = [f"HTTP/1.1 101 {response.reason_phrase}"]
         lines += [f"{name}: {value}" for name, value in response.headers.raw_items()]
         await self.send("\r\n".join([*lines, "", ""]).encode())  # type: ignore[no-untyped-call]
         self.keep_unsent_short()
+        timeouts: Any = self._callback_check_timeouts
+        if timeouts is not None:  # they would keep this in memory once it is closed
+            timeouts.cancel()
         opened = Socket(frames, self)
         self.websocket = opened  # type: ignore[assignment]
         return opened
@@ -234,5 +241,5 @@ class Socket:
 
     def _part(self) -> None:
         """Send nothing more, and cut the connection if the other side does not end it soon."""
-        if self._timer is None:
+        if self._timer is None and not self._lost.done():
             self._timer = self.loop.call_later(GOODBYE_S, self._transport.abort)

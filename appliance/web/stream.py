@@ -43,8 +43,11 @@ def blueprint(parts: Parts, clock: Callable[[], float] = time.time) -> Blueprint
 
 
 def names(parts: Iterable[str]) -> list[str]:
-    """Return the stream names among the parts of a list."""
-    return [part for part in parts if part]
+    """Return the stream names among the parts of a list.
+
+    A bare number is none: ccxt numbers its connections so, and Binance says nothing about it.
+    """
+    return [part for part in parts if part and not part.isdecimal()]
 
 
 async def _serve(parts: Parts, socket: Socket, streams: list[str], form: Form) -> None:
