@@ -53,9 +53,10 @@ export class ChartPanel {
     this.#canvas.tabIndex = 0;
     this.#canvas.role = "application";
     this.#announcer.ariaLive = "polite";
-    const volume = element("span");
-    this.#legend = new Legend(this.#legendRow, volume);
-    this.#legendRow.append(volume);
+    this.#state.role = "status";
+    const [words, volume] = [element("span", "words"), element("span", "words")];
+    this.#legend = new Legend(words, volume);
+    this.#legendRow.append(words, volume);
     this.#view = new ChartView(this.#canvas, now_s);
     this.#view.onRange(onRange);
     this.#view.onCrosshair((time_s) => this.#point(time_s));
@@ -193,7 +194,7 @@ export class ChartPanel {
     const more = state.retry && element("button", "", "Try again");
     more?.addEventListener("click", () => state.retry?.());
     const fact = element("p", "", state.fact);
-    this.#state.replaceChildren(element("div", "", element("h3", "", state.title), fact, more));
+    this.#state.replaceChildren(element("div", "", element("b", "title", state.title), fact, more));
   }
 
   recolour() {

@@ -49,14 +49,15 @@ const RULES = `
 .head .interval, .head .change { font-size: 12px; }
 .head .interval { color: var(--ink2); }
 .legend { flex-wrap: wrap; height: 20px; margin-bottom: 4px; }
-.legend > span { line-height: 20px; }
+.legend .words { display: contents; }
+.legend span { line-height: 20px; }
 .legend b { margin-left: 5px; font-weight: 400; color: var(--ink); }
 :is(.symbol, .price, .change, .interval):empty { display: none; }
 .frame:not([data-state="ready"]) .legend { visibility: hidden; }
 .up { color: var(--up); }
 .down { color: var(--down); }
 .tag { padding: 0 4px; border: 1px solid var(--outline); border-radius: 3px; font-size: 11px; }
-.legend > .tag { align-self: center; line-height: 15px; }
+.legend .tag { align-self: center; line-height: 15px; }
 .tag:is([data-certainty="forming"], [data-certainty="provisional"]) { border-style: dashed; }
 .body { position: relative; min-height: 0; }
 .canvas { position: absolute; inset: 0; }
@@ -64,8 +65,8 @@ const RULES = `
 .state { position: absolute; inset: 0; z-index: 4; display: flex; align-items: center; justify-content: center; padding: 16px; background: var(--screen); }
 .state[hidden] { display: none; }
 .state > div { max-width: 440px; overflow-wrap: anywhere; }
-.state h3 { font-size: 13px; font-weight: 600; line-height: 20px; color: var(--ink); }
-.state[data-kind="error"] h3 { color: var(--error); }
+.state .title { font-size: 13px; font-weight: 600; line-height: 20px; color: var(--ink); }
+.state[data-kind="error"] .title { color: var(--error); }
 .state[data-kind="loading"] > div { animation: appear 1ms 150ms both; }
 @keyframes appear { from { visibility: hidden; } }
 button { height: 28px; margin-top: 12px; padding: 0 10px; border: 1px solid var(--outline); border-radius: 4px; background: none; color: var(--ink); font: inherit; cursor: pointer; }
