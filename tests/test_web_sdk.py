@@ -10,7 +10,7 @@ from appliance.web.sdk import sdk_file
 from tests.web_server import Web, serving
 
 ENTRIES = ("/sdk/datafeed.js", "/sdk/datafeed.global.js", "/sdk/chart.js")
-_IMPORT = re.compile(r'(?:from "|URL\(")(\.{1,2}/[^"]+|datafeed\.js)"')
+_IMPORT = re.compile(r'(?:from "|import "|URL\(")(\.{1,2}/[^"]+|datafeed\.js)"')
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,16 @@ def test_every_import_leads_to_a_script(web: Web, entry: str) -> None:
         code = re.sub(r"/\*.*?\*/", "", answer.body.decode(), flags=re.DOTALL)
         waiting += {urljoin(path, found) for found in _IMPORT.findall(code)} - asked
     assert "/static/js/stream.js" in asked
+
+
+def test_modules_are_packed_for_who_unpacks(web: Web) -> None:
+    """Fewer than half the bytes, and each form has a tag of its own."""
+    plain, small = (web.ask("/sdk/chart.js", Accept_Encoding=e) for e in ("identity", "gzip"))
+    assert "gzip" == small.headers["content-encoding"]
+    assert "content-encoding" not in plain.headers
+    assert plain.headers["etag"] != small.headers["etag"]
+    assert "Accept-Encoding" == plain.headers["vary"] == small.headers["vary"]
+    assert int(small.headers["content-length"]) < len(plain.body) / 2
 
 
 def test_a_module_that_is_held_already_is_not_sent_again(web: Web) -> None:

@@ -17,7 +17,7 @@ from appliance import resources
 from appliance.errors import NotFound
 from appliance.web import params
 from appliance.web.answers import tagged
-from appliance.web.files import content, packed, static_file, unpacks
+from appliance.web.files import content, packed, static_file, unpacks, with_encoding
 from appliance.web.first_picture import FIRST_MARKETS, FIRST_TRADES, Picture, first_picture
 from appliance.web.parts import Parts
 from appliance.web.security import policy
@@ -37,7 +37,7 @@ def blueprint(parts: Parts) -> Blueprint:
         packs = unpacks(request)
         status = 503 if values["picture"]["failure"] else 200
         answer = tagged(request, packed(html) if packs else html, _HTML, status=status)
-        return _packed(answer, packs)
+        return with_encoding(answer, packs)
 
     @routes.get("/")
     async def page(request: sanic.Request) -> HTTPResponse:
@@ -61,7 +61,7 @@ def blueprint(parts: Parts) -> Blueprint:
         if file is None:
             raise NotFound(f"path must be one that is served, was {request.path!r}")
         body, kind, is_packed = await asyncio.to_thread(content, file, pack=unpacks(request))
-        return _packed(tagged(request, body, kind), is_packed)
+        return with_encoding(tagged(request, body, kind), is_packed)
 
     return routes
 
@@ -74,14 +74,6 @@ def page_values(picture: Picture) -> dict[str, Any]:
         "picture": picture,
         "bootstrap": script_safe(picture),
     }
-
-
-def _packed(response: HTTPResponse, is_packed: bool) -> HTTPResponse:
-    """Say what the body is, and that it depends on what the caller takes."""
-    response.headers["vary"] = "Accept-Encoding"
-    if is_packed and response.status != 304:
-        response.headers["content-encoding"] = "gzip"
-    return response
 
 
 def environment() -> jinja2.Environment:

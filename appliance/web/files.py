@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import sanic
+from sanic import HTTPResponse
 
 from appliance import resources
 from appliance.web.encoding import accepts_gzip
@@ -76,3 +77,11 @@ def packed(body: bytes) -> bytes:
 def unpacks(request: sanic.Request) -> bool:
     """Return whether the caller takes gzip."""
     return accepts_gzip(request.headers.get("accept-encoding", ""))
+
+
+def with_encoding(response: HTTPResponse, is_packed: bool) -> HTTPResponse:
+    """Say what the body is, and that it depends on what the caller takes."""
+    response.headers["vary"] = "Accept-Encoding"
+    if is_packed and response.status != 304:
+        response.headers["content-encoding"] = "gzip"
+    return response

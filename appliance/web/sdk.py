@@ -6,6 +6,9 @@ of other origins may import them are those of every answer (`security.py`).
 """
 
 import asyncio
+import re
+from functools import lru_cache
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
@@ -14,9 +17,17 @@ from sanic import Blueprint, HTTPResponse
 
 from appliance.errors import NotFound
 from appliance.web.answers import tagged
-from appliance.web.files import content, static_file
+from appliance.web.files import (
+    content,
+    packed,
+    static_file,
+    unpacks,
+    with_encoding,
+    without_comments,
+)
 
-_SHARED: Final = b' from "../'
+_SHARED: Final = re.compile(rb'(?<=(?:from|port) ")\.\./')
+_KEPT: Final = 64
 
 
 def blueprint() -> Blueprint:
@@ -25,20 +36,27 @@ def blueprint() -> Blueprint:
 
     @routes.get("/sdk/<path:path>")
     async def sdk(request: sanic.Request, path: str) -> HTTPResponse:
-        found = await asyncio.to_thread(sdk_file, unquote(path))
-        if found is None:
+        file = await asyncio.to_thread(sdk_file, unquote(path))
+        if file is None:
             raise NotFound(f"path must be one that is served, was {request.path!r}")
-        return tagged(request, *found)
+        packs = unpacks(request) and file.suffix == ".js"
+        version = file, file.stat().st_mtime_ns
+        body, kind = await asyncio.to_thread(_body, *version, pack=packs)
+        return with_encoding(tagged(request, body, kind), packs)
 
     return routes
 
 
-def sdk_file(path: str) -> tuple[bytes, str] | None:
-    """Return content and type of a file below `static/sdk`, None if there is no such file there."""
+def sdk_file(path: str) -> Path | None:
+    """Return the file below `static/sdk` that `path` names, None if there is no such file there."""
     if ".." in path.split("/") or path.startswith("/"):
         return None
-    file = static_file(f"sdk/{path}")
-    if file is None:
-        return None
-    body, kind, _ = content(file, pack=False)
-    return body.replace(_SHARED, _SHARED + b"static/"), kind
+    return static_file(f"sdk/{path}")
+
+
+@lru_cache(_KEPT)
+def _body(file: Path, changed_ns: int, *, pack: bool) -> tuple[bytes, str]:
+    """Return content and type of a file as it was at `changed_ns`."""
+    plain, kind, _ = content(file, pack=False)
+    body = _SHARED.sub(b"../static/", plain)
+    return (packed(without_comments(body)) if pack else body), kind

@@ -3,6 +3,10 @@
  * any page. Load this module from the appliance; where its data comes from follows from that.
  */
 
+// What others import late, and the largest, begins to load with the first.
+import "../js/library.js";
+import "../js/chart-view.js";
+import "../js/feed.js";
 import { bindBarWalk } from "../js/bar-walk.js";
 import { normalInterval } from "../js/intervals.js";
 import { ChartPanel } from "./chart-panel.js";
