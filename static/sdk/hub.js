@@ -14,6 +14,8 @@ import { socketAddress } from "./home.js";
 /** @import { Follower, HubOptions, Topic } from "./parts.js" */
 
 const LINGER_MS = 5_000;
+/** A page of many charts asks for all of them at once: servers bound how many requests they take. */
+const GATHER_MS = 20;
 /** Out of sight for so long, a page gives its socket back and takes up what it missed later. */
 const REST_AFTER_MS = 300_000;
 
@@ -34,6 +36,7 @@ export class Hub {
   #topics = new Map();
   #schedule;
   #stream;
+  #isGathering = false;
   /** @type {StreamState} */
   state = "connecting";
 
@@ -80,11 +83,20 @@ export class Hub {
    */
   follow(streams, follower) {
     for (const name of streams) this.#join(this.#topic(name), follower);
-    this.#stream.want(this.#topics.keys());
+    this.#ask();
     this.#stream.start();
     return () => {
       for (const name of streams) this.#leave(name, follower);
     };
+  }
+
+  #ask() {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    this.#schedule(() => {
+      this.#isGathering = false;
+      this.#stream.want(this.#topics.keys());
+    }, GATHER_MS);
   }
 
   /** @param {string} name @returns {Topic} */
@@ -115,7 +127,7 @@ export class Hub {
   /** @param {string} name */
   #close(name) {
     this.#topics.delete(name);
-    this.#stream.want(this.#topics.keys());
+    this.#ask();
     if (!this.#topics.size) this.#stream.stop();
   }
 

@@ -105,12 +105,12 @@ def test_a_page_of_another_origin_has_live_bars(
     """Imported as a module, or by a script tag; every bar is the store's."""
     site.pages["/"] = form.format(api=server, widget=WIDGET)
     page.goto("/")
-    page.wait_for_function("chart.isReady && chart.ticks > 5")
+    page.wait_for_function("chart.isReady && chart.ticks > 1")
     first = page.evaluate("chart.last")
-    page.wait_for_function(f"chart.last >= {first + 3000}")
+    page.wait_for_function(f"chart.last >= {first + 2000}")
     assert "1S" in page.evaluate("chart.configuration.supported_resolutions")
     assert page.evaluate("[chart.market.ticker, chart.problems]") == ["GOLD", []]
-    bars = shown(page, first + 2000)
+    bars = shown(page, first + 1000)
     assert len(bars) > 250
     assert_same(bars, stored(page, server, bars))
 

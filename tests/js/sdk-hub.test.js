@@ -92,7 +92,11 @@ test("each is told of its own streams only, and a failing one harms no other", (
   bench.hub.follow(["gold@trade"], failing);
   bench.hub.follow(["gold@trade", "btc@trade"], one);
   bench.hub.follow(["btc@trade"], other);
+  bench.pass(20);
   bench.socket.onopen();
+  const asked = bench.socket.sent.filter((/** @type {any} */ { method }) => method === "SUBSCRIBE");
+  assert.deepEqual(asked[0].params, ["gold@trade", "btc@trade"]);
+  assert.equal(asked.length, 1);
   bench.answer();
   bench.say(TRADE);
   assert.deepEqual(one.told, ["live", "fresh", "event"]);
@@ -106,6 +110,7 @@ test("each is told of its own streams only, and a failing one harms no other", (
 test("who joins a stream that is under way is told so, but not before it has joined", () => {
   const bench = new Bench();
   bench.hub.follow(["gold@trade"], follower());
+  bench.pass(20);
   bench.socket.onopen();
   bench.answer();
   const late = follower();
@@ -119,6 +124,7 @@ test("who joins a stream that is under way is told so, but not before it has joi
 test("a stream lingers from its last follower on; without any the socket is given back", () => {
   const bench = new Bench();
   const leave = bench.hub.follow(["gold@trade"], follower());
+  bench.pass(20);
   bench.socket.onopen();
   bench.answer();
   leave();
@@ -139,6 +145,7 @@ test("a page out of sight rests, and is live again when somebody looks", () => {
   bench.hide(false);
   assert.equal(bench.sockets.length, 0);
   bench.hub.follow(["gold@trade"], follower());
+  bench.pass(20);
   bench.socket.onopen();
   bench.answer();
   bench.hide(true);
