@@ -232,7 +232,7 @@ def pushing(data_dir: Path, chains: Sequence[ChainTerms] = (), **changes: Any) -
 
 def _parts(settings: Settings, metrics: Metrics, store: Store, ingest: Ingest) -> Parts:
     others: dict[str, Any] = dict.fromkeys(
-        ("datafeed", "directory", "streams", "status", "backups", "verifier")
+        ("datafeed", "directory", "pages", "positions", "streams", "status", "backups", "verifier")
     )
     return Parts(
         settings=settings,
