@@ -244,7 +244,8 @@ export class Session {
    * @param {boolean} isFresh what was read a moment ago is old by that moment at most
    */
   async missed(streams, isFresh) {
-    if (this.#failed) return this.open(this.#failed);
+    // A stream that has only begun brings no news of a store that just failed.
+    if (this.#failed) return isFresh ? undefined : this.open(this.#failed);
     const { symbol, interval } = this.feed;
     const hasBars = streams.includes(candleStream(symbol, interval));
     if (hasBars) void (isFresh ? this.feed.catchUp() : this.feed.reread());
