@@ -99,7 +99,7 @@ class Settings:
     )
     cache_memory_mb: int = setting(
         "CACHE_MEMORY_MB",
-        256,
+        384,
         "Memory for answers that are asked for again.",
         values.integer(1, 1_048_576),
     )

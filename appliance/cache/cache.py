@@ -11,7 +11,7 @@ from appliance.metrics import Metrics
 from appliance.settings import Settings
 
 _MB: Final = 1 << 20
-_PART: Final = 8
+_PART: Final = 4
 """One byte in so many is for answers."""
 
 

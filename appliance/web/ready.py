@@ -5,7 +5,7 @@ takes longer than all else that such an answer needs. Here most headers are line
 once; only the entity tag and the length differ from answer to answer.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
@@ -36,29 +36,36 @@ class Ready(HTTPResponse):
         self.status = status
         self.content_type = content_type
         self.stream = None
-        self.headers: Any = {"cache-control": cache, "vary": _VARY}  # no multidict is needed
-        if content_type is not None:
-            self.headers["content-type"] = content_type
-        if gzip:
-            self.headers["content-encoding"] = "gzip"
+        self.headers: Any = _headers(cache, content_type, gzip).copy()  # no multidict is needed
         self._cookies = None
         self._tag = etag.encode()
-        self.fixed: Mapping[str, str] = {}
+        self.fixed: tuple[tuple[str, str], ...] = ()
 
     @property
     def processed_headers(self) -> Iterator[Line]:
         """Return the headers as bytes: all that are often the same as if they were one."""
         headers = self.headers
         size = headers.pop("content-length", None)
-        lines = [_joined((*headers.items(), *self.fixed.items())), (b"etag", self._tag)]
+        lines = [_joined(tuple(headers.items()), self.fixed), (b"etag", self._tag)]
         if size is not None:
             lines.append((b"content-length", b"%d" % size))
         return iter(lines)
 
 
+@lru_cache(64)
+def _headers(cache: str, content_type: str | None, gzip: bool) -> dict[str, str]:
+    headers = {"cache-control": cache, "vary": _VARY}
+    if content_type is not None:
+        headers["content-type"] = content_type
+    if gzip:
+        headers["content-encoding"] = "gzip"
+    return headers
+
+
 @lru_cache(256)
-def _joined(headers: tuple[tuple[str, Any], ...]) -> Line:
+def _joined(changing: tuple[tuple[str, Any], ...], fixed: tuple[tuple[str, str], ...]) -> Line:
     """Return headers as one name with a value that goes on with the lines of the others."""
+    headers = changing + fixed
     plain = HTTPResponse._sanitize_header_value  # what could end a header is taken out of each
     lines = [f"{plain(name)}: {plain(str(value))}" for name, value in headers]
     name, _, value = "\r\n".join(lines).partition(": ")

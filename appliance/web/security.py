@@ -36,12 +36,13 @@ def install(app: sanic.Sanic[Any, Any], parts: Parts) -> None:
     settings = parts.settings
     always, preflight, page = _always(settings), _preflight(settings), _page(settings)
 
+    fixed = tuple(always.items())
     any_origin = "*" in settings.cors_origins
     app.ctx.stopping = False
 
     def finish(request: sanic.Request, response: BaseHTTPResponse) -> None:
         if isinstance(response, Ready):
-            response.fixed = always
+            response.fixed = fixed
         else:
             response.headers.update(always)
         if not any_origin:
