@@ -76,7 +76,7 @@ class Positions:
         if start >= to or await self.open_interest(market) is None:
             return []
         span = {"market": market.id, "from": start, "to": to, "limit": limit}
-        steps = await self._reader.query("select_position_steps", **span, **_buckets(interval))
+        steps = await self._reader.query("select_open_interest_steps", **span, **_buckets(interval))
         if not steps:
             return []
         starts, changes = steps[0][::-1], steps[1][::-1]
