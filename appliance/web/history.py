@@ -36,9 +36,11 @@ _GZIP_HEAD: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 async def bars(request: sanic.Request, pieces: Pieces, is_settled: bool) -> HTTPResponse:
     """Return bars as columns, compressed where that is wanted, or 304 if the caller holds them."""
     headers = request.headers
-    gzip = accepts_gzip(headers.get("accept-encoding", "")) and len(pieces) >= _FEW
+    gzip = accepts_gzip(headers.get("accept-encoding", ""))
     if gzip and not pieces.packed:
-        await _pack(pieces)
+        gzip = len(pieces) >= _FEW
+        if gzip:
+            await _pack(pieces)
     cache = SETTLED if is_settled else REVALIDATE
     etag = pieces.tag + _ENDS[gzip]
     known = headers.get("if-none-match")
