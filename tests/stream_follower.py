@@ -36,6 +36,7 @@ class Follower:
         self.u: dict[str, int] = {}
         self.bars: dict[str, Bars] = {name: {} for name in streams if "kline" in name}
         self.trades: dict[str, dict[int, float]] = {n: {} for n in streams if "trade" in n}
+        self.told: set[tuple[str, int]] = set()
         self.recovered = self.lost = self.events = 0
 
     async def connected(self, seconds: float, choose: random.Random) -> None:
@@ -88,7 +89,8 @@ class Follower:
         bar = event.get("k")
         self._count(name, event["u"], counted=bar is None or bar["x"])
         if event["e"] == "trade":
-            assert event["t"] not in self.trades[name] or self.lost
+            assert (name, event["t"]) not in self.told
+            self.told.add((name, event["t"]))
             self.trades[name][event["t"]] = float(event["p"])
         elif event["e"] == "reset":
             await self._read(name)
