@@ -198,8 +198,10 @@ export class CandleStore {
   endBackfill(from_s, answer, to_s = Infinity) {
     const added = answer.slice(lowerBound(answer, from_s));
     this.#candles = [...this.between(0, from_s), ...added, ...this.between(to_s, Infinity)];
-    for (const candle of this.#touched?.values() ?? []) this.#place(candle);
+    const touched = this.#touched;
     this.#touched = null;
+    // What they say of the bars before them is newer, too.
+    for (const candle of touched?.values() ?? []) this.merge(candle);
   }
 
   /** Gives up a backfill without an answer. */

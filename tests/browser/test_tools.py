@@ -237,7 +237,7 @@ def test_everything_to_copy_runs_as_it_is(visit: Visit) -> None:
     visit.until("document.querySelector('.snippet-live').textContent.includes('messages/s')")
     assert [] == visit.axe()
     visit.page.click("#integrate-button")
-    assert visit.page.is_visible("#tape")
+    visit.page.wait_for_selector("#tape", state="visible")
 
 
 def test_the_time_zone_is_chosen_and_kept(visit: Visit) -> None:

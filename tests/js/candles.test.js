@@ -157,3 +157,19 @@ test("random order gives the same store as sorted order", () => {
   for (const bar of shuffled) store.merge(bar);
   assert.deepEqual(store.all, bars);
 });
+
+test("a final bar that came during a backfill settles the bars of the answer", () => {
+  const store = new CandleStore();
+  store.replaceAll([candle(60), candle(120)]);
+  store.beginBackfill();
+  store.merge({ ...candle(120, 11), closed: true });
+  store.endBackfill(60, [candle(60, 10, false), candle(120, 10, false), candle(180, 10, false)]);
+  assert.deepEqual(
+    store.all.map(({ time, close, final }) => [time, close, final]),
+    [
+      [60, 10, true],
+      [120, 11, true],
+      [180, 10, false],
+    ],
+  );
+});
