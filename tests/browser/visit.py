@@ -15,7 +15,7 @@ AXE = Path(__file__).parents[1] / "js/node_modules/axe-core/axe.min.js"
 ADMIN_KEY = "browser-admin-key-0123456789"
 
 
-def until(page: Page, condition: str, timeout_s: float = 10) -> None:
+def until(page: Page, condition: str, timeout_s: float = 30) -> None:
     """Wait until the JavaScript expression holds.
 
     Playwright's own waiting evaluates text inside the page, which the policy forbids.
@@ -100,7 +100,7 @@ class Visit:
         self.until(f"{CHART}.state === 'ready' && {CHART}.connection === 'live'")
         return self
 
-    def until(self, condition: str, timeout_s: float = 10) -> None:
+    def until(self, condition: str, timeout_s: float = 30) -> None:
         """Wait until the JavaScript expression holds."""
         until(self.page, condition, timeout_s)
 
