@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from appliance import interval
 from appliance.model import UNIT, Market
 from appliance.streaming import events
+from appliance.streaming.hub import Position
 from tests.live_oracle import FAKE, GOLD, NOON, WETH, Pen, World, candles, deal
 
 LOG = "appliance.streaming.live"
@@ -408,3 +409,22 @@ def _row(stored: Any, i: int) -> tuple[Any, ...]:
     names: tuple[str, ...] = ("open", "high", "low", "close", "volume", "quote_volume")
     names += ("buy_volume", "buy_quote_volume", "trades", "first_sequence", "last_sequence")
     return tuple(getattr(stored, name)[i] for name in names)
+
+
+async def test_imported_trades_are_no_news() -> None:
+    """They are neither told nor missing: who comes back has seen all that was told."""
+    async with World() as world:
+        await world.watch("gold@trade")
+        await world.add(deal(1, 10.0))
+        await world.add(deal(-500, 9.0), bulk=True)
+        await world.add(deal(2, 11.0))
+        assert [event["p"] for event in world.events["gold@trade"]] == ["10", "11"]
+        assert len(world.hub.missed("gold@trade", Position("", u=1)) or []) == 2
+
+
+async def test_trades_that_are_too_many_to_be_told_are_a_loss_to_who_comes_back() -> None:
+    async with World() as world:
+        await world.watch("gold@trade")
+        await world.add(*(deal(second, 1.0 + second) for second in range(1_500)))
+        assert world.hub.missed("gold@trade", Position("", u=1)) is None
+        assert len(world.hub.missed("gold@trade", Position("", u=501)) or []) == 1_000

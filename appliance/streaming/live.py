@@ -165,16 +165,15 @@ class Live:
                 else:
                     self._feed(series, Entry(commit.number, rows))
             stream = self._trades.get(rows.market_id)
-            if stream is not None:
-                self._announce(stream, rows, commit.bulk)
+            if stream is not None and not commit.bulk:  # history is no news
+                self._announce(stream, rows)
 
-    def _announce(self, stream: Stream, rows: Rows, bulk: bool) -> None:
-        """Publish trades; those of history, or more than are worth reading, only count."""
+    def _announce(self, stream: Stream, rows: Rows) -> None:
+        """Publish trades; of more than are worth reading, the older ones only count."""
         told = events.trades(stream.symbol, rows, self._now_ms())
-        kept = [] if bulk else told[-TRADES_MAX:]
-        if len(kept) < len(told):
-            self._hub.skip(stream.name, len(told) - len(kept))
-        self._hub.publish(stream.name, kept)
+        if len(told) > TRADES_MAX:
+            self._hub.skip(stream.name, len(told) - TRADES_MAX)
+        self._hub.publish(stream.name, told[-TRADES_MAX:])
 
     def processed(
         self,
