@@ -26,7 +26,7 @@ import numpy.typing as npt
 from bench.history import connect, free_port
 
 CONNECTIONS: Final = int(os.environ.get("BENCH_CONNECTIONS", "2000"))
-MORE: Final = tuple(map(int, os.environ.get("BENCH_MORE", "4000,6000,8000,10000").split(",")))
+MORE: Final = tuple(map(int, os.environ.get("BENCH_MORE", "4000 6000 8000 10000").split()))
 FIRST: Final = 100
 """Connections that are not counted: what the first ones cause once is not theirs."""
 MARKETS: Final = 600

@@ -1,16 +1,14 @@
 """An event, and its bytes in every form in which clients are sent it, each made at most once."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 OVERHEAD: Final = 64
 """What a queued message costs beside its text, about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened to a topic, as JSON without its number.
 
     The `state` of something that goes on changing replaces an older one of the same name that
