@@ -13,6 +13,7 @@ import {
   chartShape,
   crosshairTime,
   priceFormat,
+  RIGHT_MARGIN_BARS,
   tickLabel,
   topMargin,
   VOLUME_SCALE,
@@ -276,6 +277,11 @@ export class ChartView {
     this.main.priceScale().applyOptions({ scaleMargins: bars });
     const scaleMargins = { top: wordsShare(volume), bottom: 0 };
     this.volume.priceScale().applyOptions({ scaleMargins });
+  }
+
+  /** Room right of the newest bar, for who follows it. @param {number} [bars] */
+  keepFree(bars = RIGHT_MARGIN_BARS) {
+    if (this.view()?.to === null) this.chart.timeScale().applyOptions({ rightOffset: bars });
   }
 
   /** What of the bars depends on which are in sight. @param {LogicalRange | null} range */

@@ -13,6 +13,8 @@ import { formatClock, formatCountdown, formatMoment, zoneName } from "./times.js
 /** @import { FiguresParts, Market, Place, Silence } from "./types.js" */
 
 const NAME = "Chart appliance";
+/** Room to say that what follows is not read yet. */
+const UNREAD_BARS = 25;
 
 export class Figures {
   #parts;
@@ -139,6 +141,9 @@ export class Figures {
     const { chart, session } = this.#parts;
     const { store, symbol } = session.feed;
     const since = since_s ?? store.last?.time ?? this.#parts.now_s();
+    if ((kind === "syncing") !== (this.#silence?.kind === "syncing")) {
+      chart.keepFree(kind === "syncing" ? UNREAD_BARS : undefined);
+    }
     this.#silence = kind && { kind, since_s: since };
     chart.annotate({ isStale: kind === "stale", gap: symbol ? this.#gap() : null });
     if (!symbol) return;

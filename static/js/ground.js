@@ -13,7 +13,7 @@ export function drawWatermark(context, { palette, watermark }, { width, height }
   context.fillText(watermark, width / 2, height / 2);
 }
 
-const HATCH_SPACING = 6;
+const HATCH_SPACING = 8;
 const WORDS_ROOM = 90;
 
 /** Hatching: here is time, but no data. @type {Draw} */
@@ -24,7 +24,7 @@ export function drawHatch(context, { palette, gap }, { width, height, xOf }) {
   context.beginPath();
   context.rect(left, 0, right - left, height);
   context.clip();
-  context.strokeStyle = palette.outline;
+  context.strokeStyle = palette.line;
   context.lineWidth = 1;
   context.beginPath();
   // Phase from the canvas, not from the gap, so that the lines stand still while the gap grows.

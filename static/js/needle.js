@@ -1,15 +1,18 @@
 /** The needle marks now: a line at the last price, its label on the axis, and a note below it. */
 
-/** @import { Draw, OverlayState } from "./types.js" */
+/** @import { Draw, Gap, OverlayState } from "./types.js" */
 
 const LABEL_HEIGHT = 20;
 const POINT = 6;
 const TEXT_LEFT = 12.5;
 const NOTE_HEIGHT = 18;
 
+/** While a chain is read, its newest bar is not now. @param {Gap | null} gap */
+const isBefore = (gap) => gap !== null && gap.to === null;
+
 /** @type {Draw} */
-export function drawNeedleLine(context, { palette, price }, { width, yOf }) {
-  const y = price === null ? null : yOf(price);
+export function drawNeedleLine(context, { palette, price, gap }, { width, yOf }) {
+  const y = price === null || isBefore(gap) ? null : yOf(price);
   if (y === null) return;
   context.strokeStyle = palette.ink2;
   context.lineWidth = 1;
@@ -23,7 +26,7 @@ export function drawNeedleLine(context, { palette, price }, { width, yOf }) {
 
 /** @type {Draw} */
 export function drawNeedleLabel(context, state, { width, height, yOf }) {
-  const y = state.price === null ? null : yOf(state.price);
+  const y = state.price === null || isBefore(state.gap) ? null : yOf(state.price);
   if (y === null) return;
   const middle = Math.round(y) + 0.5;
   drawNote(context, state, width, noteTop(middle, height));

@@ -119,11 +119,20 @@ export class Overlay {
   #scene(width, height) {
     if (!this.#attached) return null;
     const { chart, series } = this.#attached;
-    return {
-      width,
-      height,
-      yOf: (price) => series.priceToCoordinate(price),
-      xOf: (logical) => chart.timeScale().logicalToCoordinate(/** @type {any} */ (logical)),
-    };
+    const scale = chart.timeScale();
+    const xOf = (/** @type {number} */ logical) =>
+      between(logical, (bar) => scale.logicalToCoordinate(/** @type {any} */ (bar)));
+    return { width, height, yOf: (price) => series.priceToCoordinate(price), xOf };
   }
+}
+
+/**
+ * The library knows places of whole bars only, and takes any other number for the first place.
+ * @param {number} logical
+ * @param {(bar: number) => number | null} placeOf
+ */
+function between(logical, placeOf) {
+  const bar = Math.floor(logical);
+  const [left, right] = [placeOf(bar), placeOf(bar + 1)];
+  return left === null || right === null ? left : left + (right - left) * (logical - bar);
 }

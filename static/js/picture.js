@@ -2,6 +2,7 @@
 
 import { copied } from "./copying.js";
 import { formatFullPrice, formatPrice } from "./numbers.js";
+import { pictureOf } from "./shot.js";
 import { formatClock, formatWhole, zoneName } from "./times.js";
 
 /** @import { Candle, DashboardParts } from "./types.js" */
@@ -16,7 +17,7 @@ const CREDIT = "Charts by TradingView, https://www.tradingview.com/";
  * @param {DashboardParts} parts
  */
 function drawPicture({ chart, session, now_s, bootstrap }) {
-  const shot = chart.chart.takeScreenshot();
+  const shot = pictureOf(chart.chart, false);
   const scale = devicePixelRatio || 1;
   const { palette } = chart;
   const canvas = document.createElement("canvas");

@@ -171,6 +171,37 @@ def test_each_state_says_what_it_is(reader: Visit, web: Web, name: str) -> None:
     assert [] == unexpected
 
 
+HATCHED = """async () => {
+    const { pictureOf } = await import('/static/js/shot.js');
+    const { chart } = window.__chart;
+    const canvas = pictureOf(chart);
+    const scale = canvas.width / document.getElementById('chart-canvas').clientWidth;
+    const bars = window.__chart.candles();
+    const edges = [bars[0], bars.at(-1)].map((bar) => chart.timeScale().timeToCoordinate(bar.time));
+    const [first, last] = edges.map((x) => Math.round(x * scale));
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, 300);
+    const count = (from, to) => {
+        let found = 0;
+        for (let y = 100; y < 300; y++) for (let x = from; x < to; x++) {
+            const i = 4 * (y * canvas.width + x);
+            if (data[i] > 32 && data[i] < 46 && data[i + 1] > 38 && data[i + 1] < 52) found++;
+        }
+        return found;
+    };
+    return [count(first - 60, first - 10), count(last + 8, last + 58)];
+}"""
+
+
+@pytest.mark.parametrize("name", ["source stalled", "syncing"])
+@pytest.mark.usefixtures("stream")
+def test_time_without_data_is_hatched(reader: Visit, web: Web, name: str) -> None:
+    """Beyond the last bar, and nowhere else."""
+    STATES[name].prepare(web)
+    reader.page.goto("/?symbol=GOLD")
+    reader.until(f"({HATCHED})().then(([, right]) => right > 300)")
+    assert reader.page.evaluate(HATCHED)[0] < 20
+
+
 @pytest.mark.usefixtures("stream")
 def test_loading_shows_nothing_for_a_moment_and_then_bars_in_place(reader: Visit, web: Web) -> None:
     OK(web)

@@ -88,8 +88,9 @@ def test_bars_of_each_kind_are_drawn_and_kept(visit: Visit, name: str, kind: str
     assert visit.text("#type-name") == name
 
 
-AMBER = """() => {
-    const canvas = window.__chart.chart.takeScreenshot(true);
+AMBER = """async () => {
+    const { pictureOf } = await import('/static/js/shot.js');
+    const canvas = pictureOf(window.__chart.chart);
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     let count = 0;
     for (let i = 0; i < data.length; i += 4) {
@@ -101,11 +102,11 @@ AMBER = """() => {
 
 def test_events_are_marked_and_can_be_left_out(visit: Visit) -> None:
     visit.open("/?symbol=GOLD&interval=15m")
-    visit.until(f"({AMBER})() > 50")
+    visit.until(f"({AMBER})().then((count) => count > 50)")
     visit.page.click("#studies-button")
     for label in ("Liquidations", "Large trades"):
         visit.page.click(f".studies label >> text={label}")
-    visit.until(f"({AMBER})() < 10")
+    visit.until(f"({AMBER})().then((count) => count < 10)")
 
 
 def test_another_market_is_compared_in_percent(visit: Visit) -> None:
@@ -207,6 +208,17 @@ def test_the_chart_is_saved_as_picture_and_as_rows(visit: Visit) -> None:
     assert picture.value.suggested_filename == "BTC-5m.png"
     assert picture.value.path().read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert picture.value.path().stat().st_size > 10_000
+    # Saved in the very moment in which the library alone would never return.
+    with visit.page.expect_download(timeout=10_000):
+        visit.page.click("#save-button")
+        visit.page.evaluate(
+            """() => {
+                const { chart } = window.__chart;
+                chart.timeScale().scrollToPosition(12, false);
+                chart.applyOptions({ layout: { fontSize: 11 } });
+                document.querySelector('[role=menu]:popover-open button').click();
+            }"""
+        )
     with visit.page.expect_download() as rows:
         choose(visit, "#save-button", "Save these bars")
     saved = list(csv.DictReader(io.StringIO(rows.value.path().read_text())))

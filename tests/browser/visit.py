@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Request, WebSocketRoute
+from playwright.sync_api import ConsoleMessage, Page, Request, WebSocketRoute
 
 CHART = "document.getElementById('chart').dataset"
 AXE = Path(__file__).parents[1] / "js/node_modules/axe-core/axe.min.js"
@@ -78,9 +78,13 @@ class Visit:
         self.page = page
         self.complaints: list[str] = []
         self.foreign: list[str] = []
-        page.on("console", lambda m: self._complain(m.text) if m.type == "error" else None)
+        page.on("console", self._hear)
         page.on("pageerror", lambda error: self._complain(str(error)))
         page.on("request", self._note)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self._complain(f"{message.text} {message.location['url']}")
 
     def _complain(self, text: str) -> None:
         self.complaints.append(text)
@@ -163,8 +167,9 @@ class Visit:
         """Count pixels of the chart's own picture that are clearly green or red."""
         return int(
             self.page.evaluate(
-                """() => {
-                    const canvas = window.__chart.chart.takeScreenshot();
+                """async () => {
+                    const { pictureOf } = await import('/static/js/shot.js');
+                    const canvas = pictureOf(window.__chart.chart, false);
                     const { width, height } = canvas;
                     const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
                     let count = 0;
