@@ -73,7 +73,7 @@ bench: $(BENCH_STAMP) $(JS_STAMP) ## measure, with ratios against the bare engin
 fault: $(TEST_STAMP) $(JS_STAMP) ## kill processes and fill disks on purpose
 	@$(BIN)/python -m pytest -m fault $(PYTEST_ARGS)
 
-picture: $(TEST_STAMP) ## take the README's picture from the real page
+picture: $(TEST_STAMP) ## take the README's pictures from the real page
 	@$(BIN)/python packaging/picture.py
 
 lock: ## pin anew everything that setup.cfg's dependencies need in turn

@@ -10,7 +10,19 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file by make
 
-from bench import backfill, decode, history, insert, peers, post, search, stream, summaries, warm
+from bench import (
+    backfill,
+    decode,
+    history,
+    insert,
+    page,
+    peers,
+    post,
+    search,
+    stream,
+    summaries,
+    warm,
+)
 
 BENCHMARKS: Final[dict[str, Callable[[Path], None]]] = {
     "insert": insert.run,
@@ -18,6 +30,7 @@ BENCHMARKS: Final[dict[str, Callable[[Path], None]]] = {
     "history": history.run,
     "backfill": backfill.run,
     "decode": decode.run,
+    "page": page.run,
     "search": search.run,
     "stream": stream.run,
     "summaries": summaries.run,
