@@ -1,5 +1,6 @@
 """Tickers: what the REST answers say, told when it changes."""
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -188,3 +189,22 @@ async def test_a_failing_store_is_shown_and_asked_again(
 
 async def _away(*_: object, **__: object) -> Any:
     raise Retryable("away")
+
+
+async def test_a_dead_task_is_shown(
+    opened: Opened,
+    world: World,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watching = Watching(opened, world)
+    watching.watch("gold@miniTicker")
+    monkeypatch.setattr(watching.tickers, "tick", _broken)
+    with caplog.at_level(logging.CRITICAL), pytest.raises(ExceptionGroup):
+        await asyncio.wait_for(watching.streams.run(), 5)
+    state, reason = watching.streams.state()
+    assert (state, "ZeroDivisionError" in (reason or "")) == ("failing", True)
+
+
+async def _broken() -> None:
+    raise ZeroDivisionError

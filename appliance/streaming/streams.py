@@ -1,6 +1,7 @@
 """Every stream that is offered: who follows which, and how each of them stands."""
 
 import asyncio
+import logging
 
 from appliance.errors import RequestError
 from appliance.model import Commit
@@ -12,6 +13,8 @@ from appliance.streaming.message import Event
 from appliance.streaming.names import Stream, parse_stream
 from appliance.streaming.tickers import Tickers
 
+log = logging.getLogger(__name__)
+
 
 class Streams:
     """Live and tickers as one."""
@@ -22,6 +25,7 @@ class Streams:
         self.hub = hub
         self.live = live
         self.tickers = tickers
+        self._stopped_by: str | None = None
         hub.on_watch(self._watch, self._unwatch)
 
     def parse(self, text: str) -> Stream:
@@ -57,6 +61,8 @@ class Streams:
     def state(self) -> tuple[str, str | None]:
         """Return live, failing or stopped, and why it is not well."""
         state, reason = self.live.state()
+        if self._stopped_by is not None:
+            return "failing", reason or self._stopped_by
         if reason is None and self.tickers.error is not None:
             return "failing", self.tickers.error
         return state, reason
@@ -67,11 +73,19 @@ class Streams:
         self.tickers.on_commit(commit)
 
     async def run(self) -> None:
-        """Follow what is watched, and look after those who watch, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.live.run(), name="live")
-            group.create_task(self.tickers.run(), name="tickers")
-            group.create_task(self.hub.run(), name="hub")
+        """Follow what is watched, and look after those who watch, until cancelled.
+
+        A failure ends all of it, and is logged and shown.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.live.run(), name="live")
+                group.create_task(self.tickers.run(), name="tickers")
+                group.create_task(self.hub.run(), name="hub")
+        except Exception as error:
+            log.exception("live streams stopped")
+            self._stopped_by = f"stopped by {error!r}"
+            raise
 
     def _watch(self, topic: str) -> None:
         stream = self.parse(topic)
