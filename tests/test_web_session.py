@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection
 
+from appliance.model import Market, MarketId, MarketSpec
 from appliance.streaming.limits import Limits
-from tests.live_oracle import GOLD, NOON, deal
+from tests.live_oracle import FAKE, GOLD, NOON, deal
 from tests.stream_served import Served, ask, closed_with, received, serving, serving_quietly, until
 
 BAR, TRADES = "gold@kline_1m", "gold@trade"
@@ -155,3 +157,25 @@ async def test_messages_are_limited_by_the_second() -> None:
         for _ in range(6):
             await client.send('{"method":"LIST_SUBSCRIPTIONS","id":1}')
         assert await closed_with(client) == (4029, "too many messages, at most 20 a second")
+
+
+async def test_a_market_that_takes_the_name_of_another_takes_its_streams_too() -> None:
+    """As the demo's markets give theirs up; who watches is told that nothing holds any more."""
+    async with serving() as served:
+        served.add(deal(1, 5.0, 1, market=FAKE), deal(2, 6.0, 2, market=FAKE))
+        async with served.open() as client:
+            await hello(client)
+            await ask(client, "SUBSCRIBE", ["fake@kline_1m", "fake@trade"])
+            u = (await received(client))["u"]
+            catalogue = served.store.catalogue
+            catalogue.put(replace(FAKE, spec=replace(FAKE.spec, symbol="FAKE.1")))
+            real = Market(MarketId(9), MarketSpec("FAKE", quote="USD"))
+            catalogue.put(real)
+            served.add(deal(3, 70.0, market=real), deal(4, 80.0, market=real))
+            told = [await received(client) for _ in range(4)]
+            assert [event["e"] for event in told] == ["reset", "trade", "trade", "kline"]
+            assert (told[0]["from"], told[0]["u"] > u + 1) == (0, True)
+            assert told[3]["k"]["o"] == "70"
+            answer = await ask(client, "UNSUBSCRIBE", ["fake@kline_1m"])
+            answer = await ask(client, "RESUME", [wish("fake@kline_1m", u)])
+            assert not answer["result"][0]["recovered"]

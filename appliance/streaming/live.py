@@ -133,6 +133,13 @@ class Live:
         bars = (bar for _, bar in sorted(series.bars.items()) if not bar.closed)
         return [self._event(series, bar) for bar in bars]
 
+    def reset_all(self, topic: str) -> None:
+        """Tell readers that no bar of a topic holds that they were sent."""
+        series = self._series.get(topic)
+        if series is not None:
+            last = series.interval.floor(int(self._clock()))
+            self._tell(series, [Reset("repair", series.interval.floor(0), last)])
+
     # What happens
 
     def on_commit(self, commit: Commit) -> None:

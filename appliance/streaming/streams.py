@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from appliance.errors import RequestError
-from appliance.model import Commit
+from appliance.model import Commit, Market
 from appliance.store.catalogue import Catalogue
 from appliance.streaming.client import Client
 from appliance.streaming.hub import Hub
@@ -25,6 +25,7 @@ class Streams:
         self.hub = hub
         self.live = live
         self.tickers = tickers
+        self._followed: dict[str, dict[str, int]] = {}  # market ids by symbol and topic
         self._stopped_by: str | None = None
         hub.on_watch(self._watch, self._unwatch)
 
@@ -69,6 +70,8 @@ class Streams:
 
     def on_commit(self, commit: Commit) -> None:
         """Take new trades."""
+        for market in commit.markets:
+            self._take_over(market)
         self.live.on_commit(commit)
         self.tickers.on_commit(commit)
 
@@ -87,14 +90,31 @@ class Streams:
             self._stopped_by = f"stopped by {error!r}"
             raise
 
+    def _take_over(self, market: Market) -> None:
+        """Follow a market where another one had its name, as the demo's give theirs up."""
+        symbol = self._catalogue.plain_name(market).lower()
+        for topic, market_id in list(self._followed.get(symbol, {}).items()):
+            if market_id != market.id:
+                self._unwatch(topic)
+                self.hub.skip(topic)
+                self._watch(topic)
+                self.live.reset_all(topic)
+
     def _watch(self, topic: str) -> None:
         stream = self.parse(topic)
+        if stream.market is not None:
+            symbol = stream.symbol.lower()
+            self._followed.setdefault(symbol, {})[topic] = stream.market.id
         if stream.minutes:
             self.tickers.watch(stream)
         elif stream.kind != "depth":
             self.live.watch(stream)
 
     def _unwatch(self, topic: str) -> None:
-        # by its name, which may mean another market by now
+        symbol = topic.partition("@")[0]
+        topics = self._followed.get(symbol, {})
+        topics.pop(topic, None)
+        if not topics:
+            self._followed.pop(symbol, None)
         self.live.unwatch(topic)
         self.tickers.unwatch(topic)
