@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance import resources
 from appliance.errors import Retryable
 from appliance.interval import OFFERED
 from appliance.store.catalogue import Catalogue
 from appliance.web.dashboard import script_safe
-from appliance.web.files import static_file, without_comments
+from appliance.web.files import SHEETS, static_file, without_comments
 from tests.web_server import MINUTE_0, Web, serving
 
 
@@ -144,6 +145,20 @@ def test_pages_and_scripts_are_packed_for_who_unpacks(web: Web, path: str) -> No
     assert both.headers["etag"] != plain.headers["etag"]
     if path.endswith(".css"):  # the page tells the time, and scripts come without their comments
         assert both.body == plain.body
+
+
+@pytest.mark.parametrize("path", ["/static/css/dashboard.css", "/static/css/frame.css"])
+def test_the_sheets_of_a_page_come_as_one(web: Web, path: str) -> None:
+    """Each there is, in the order in which they overrule each other."""
+    names = SHEETS[path.removeprefix("/static/")]
+    alone = [web.ask(f"/static/css/{name}.css").body for name in names]
+    assert b"\n".join(alone) == web.ask(path).body == web.ask(path, Accept_Encoding="gzip").body
+
+
+def test_no_sheet_is_left_out() -> None:
+    folder = resources.folder("static") / "css"
+    known = {name for names in SHEETS.values() for name in names}
+    assert known == {file.stem for file in folder.glob("*.css")}
 
 
 def test_packed_scripts_keep_their_lines() -> None:

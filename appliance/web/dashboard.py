@@ -17,7 +17,16 @@ from appliance import resources
 from appliance.errors import NotFound
 from appliance.web import params
 from appliance.web.answers import tagged
-from appliance.web.files import content, packed, static_file, unpacks, with_encoding
+from appliance.web.files import (
+    CSS,
+    SHEETS,
+    content,
+    packed,
+    sheets,
+    static_file,
+    unpacks,
+    with_encoding,
+)
 from appliance.web.first_picture import FIRST_MARKETS, FIRST_TRADES, Picture, first_picture
 from appliance.web.parts import Parts
 from appliance.web.security import policy
@@ -57,6 +66,10 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/static/<path:path>")
     async def static(request: sanic.Request, path: str) -> HTTPResponse:
+        if path in SHEETS:
+            packs = unpacks(request)
+            body = await asyncio.to_thread(sheets, path, pack=packs)
+            return with_encoding(tagged(request, body, CSS), packs)
         file = await asyncio.to_thread(static_file, unquote(path))
         if file is None:
             raise NotFound(f"path must be one that is served, was {request.path!r}")

@@ -17,8 +17,9 @@ from sanic import HTTPResponse
 from appliance import resources
 from appliance.web.encoding import accepts_gzip
 
+CSS: Final = "text/css; charset=utf-8"
 _TYPES: Final = {
-    ".css": "text/css; charset=utf-8",
+    ".css": CSS,
     ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
     ".json": "application/json",
@@ -30,6 +31,14 @@ _TYPES: Final = {
 _PACKED: Final = frozenset({".css", ".js", ".mjs", ".json", ".svg"})
 """The others are packed by their own formats."""
 _COMMENT: Final = re.compile(rb"^[ \t]*(?://.*|/\*(?:(?!\*/)[\s\S])*\*/[ \t]*)$", re.MULTILINE)
+SHEETS: Final = {
+    "css/dashboard.css": (
+        *("tokens", "base", "layout", "bar", "markets", "head", "chart", "tape", "panel"),
+        *("strip", "states", "menus", "narrow"),
+    ),
+    "css/frame.css": ("tokens", "base", "chart", "states", "embed"),
+}
+"""Sheets of which a page needs all before it is painted: sent as one, in this order."""
 _TEXT: Final = "text/plain; charset=utf-8"
 _LEVEL: Final = 6
 _KEPT: Final = 512
@@ -67,6 +76,28 @@ def without_comments(script: bytes) -> bytes:
     tests/js/page.test.js sees to it that no template literal holds a line that looks like one.
     """
     return _COMMENT.sub(lambda found: b"\n" * found[0].count(b"\n"), script)
+
+
+def sheets(path: str, *, pack: bool) -> bytes:
+    """Return the sheets of a page as one, packed or not.
+
+    Raises:
+        KeyError: no page has its sheets there.
+    """
+    folder = resources.folder("static") / "css"
+    files = [folder / f"{name}.css" for name in SHEETS[path]]
+    body = _joined(tuple((file, file.stat().st_mtime_ns) for file in files))
+    return _packed_sheets(body) if pack else body
+
+
+@lru_cache(len(SHEETS))
+def _joined(versions: tuple[tuple[Path, int], ...]) -> bytes:
+    return b"\n".join(file.read_bytes() for file, _ in versions)
+
+
+@lru_cache(len(SHEETS))
+def _packed_sheets(body: bytes) -> bytes:
+    return packed(body)
 
 
 def packed(body: bytes) -> bytes:

@@ -64,6 +64,7 @@ def test_funding_and_open_interest_have_panes_where_they_are_known(visit: Visit)
     for name in ("Funding", "Open interest"):
         visit.page.click(f".studies button >> text='{name}'")
     visit.page.keyboard.press("Escape")
+    visit.page.mouse.move(600, 20)  # away from the bars: the legend tells the newest
     for number, unit in ((0, "%"), (1, "M")):
         text = f"document.querySelectorAll('.legend-pane')[{number}].textContent"
         visit.until(f"{text}.endsWith('{unit}')")
