@@ -65,9 +65,9 @@ def _is_up(report: dict[str, Any] | None) -> bool:
 
 
 @contextmanager
-def served(folder: Path, *arguments: str) -> Iterator[str]:
-    """Run the appliance on a free port until the block ends."""
-    port = _free_port()
+def served(folder: Path, *arguments: str, port: int | None = None) -> Iterator[str]:
+    """Run the appliance on a port, a free one unless told, until the block ends."""
+    port = port or _free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "appliance", "serve", "--port", str(port)]
     log = folder / "server.log"

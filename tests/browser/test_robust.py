@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import urllib3
@@ -128,3 +129,21 @@ def test_a_wrong_clock_moves_no_bar(visit: Visit) -> None:
     assert abs(shown - time.gmtime().tm_min) in (0, 1, 59)
     assert int(clock[:2]) == time.gmtime().tm_hour or shown in (0, 59)
     assert "forming" in visit.text("#legend")
+
+
+def test_a_restarted_server_is_taken_up_again(browser: Browser, tmp_path: Path) -> None:
+    """Without a reload: what was on screen stays, what comes then joins it."""
+    trade = {"symbol": "REST", "time": NOW - 120, "price": 5, "size": 1}
+    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
+        visit = Visit(context.new_page())
+        with served(tmp_path, "--no-demo") as url:
+            post(url, [trade])
+            visit.open(f"{url}/?symbol=REST&interval=1m")
+            port = int(url.rpartition(":")[2])
+        visit.until(f"{CHART}.connection === 'reconnecting'")
+        assert visit.chart("bars") == "1"
+        with served(tmp_path, "--no-demo", port=port) as url:
+            visit.until(f"{CHART}.connection === 'live'", 20)
+            post(url, [trade | {"time": NOW - 30, "price": 6}])
+            visit.until(f"{CHART}.bars === '2' && {CHART}.lastClose === '6'")
+            assert visit.page.evaluate("performance.getEntriesByType('navigation').length") == 1
