@@ -105,7 +105,7 @@ export class ChartView {
     const step_s = intervalSeconds(subject.interval);
     this.main.applyOptions({ priceFormat: priceFormat(subject.decimals) });
     this.relabel();
-    this.redrawAll();
+    this.#draw(subject);
     if (view) this.#range.show(subject.store.all, step_s, view);
     else this.#range.showNewest();
     this.main.priceScale().setAutoScale(true);
@@ -124,8 +124,7 @@ export class ChartView {
   /** What the reader sees, in time. @returns {View | null} */
   view() {
     if (!this.#subject) return null;
-    const drawn = /** @type {readonly {time: number}[]} */ (this.main.data());
-    return this.#range.current(drawn, intervalSeconds(this.#subject.interval));
+    return this.#range.current(this.#shown(), intervalSeconds(this.#subject.interval));
   }
 
   /** Draws bars of another kind. @param {BarType} type */
@@ -140,25 +139,28 @@ export class ChartView {
     this.chart.removeSeries(old);
     if (!this.#subject) return;
     this.main.applyOptions({ priceFormat: priceFormat(this.#subject.decimals) });
-    this.redrawAll();
+    this.#draw(this.#subject);
     this.#rebase(this.chart.timeScale().getVisibleLogicalRange());
   }
 
-  /**
-   * Sets every bar anew; the visible bars stay where they are when only older ones were added.
-   * @param {Set<number> | null} [revised] times of bars that flash; with it, what is gone moves nothing
-   */
+  /** Sets every bar anew; what is in sight stays. @param {Set<number>} [revised] times of bars that flash */
   redrawAll(revised) {
     if (!this.#subject) return;
-    const view = revised && this.view();
-    if (revised) this.#tones.flash(revised, () => this.redrawAll());
     const { store, interval } = this.#subject;
-    const bars = store.all;
+    const step_s = intervalSeconds(interval);
+    const view = this.#range.inSight(this.#shown(), step_s);
+    if (revised) this.#tones.flash(revised, () => this.redrawAll());
+    this.#draw(this.#subject);
+    if (view) this.#range.hold(store.all, step_s, view);
+  }
+
+  /** @param {Subject} subject */
+  #draw(subject) {
+    const bars = subject.store.all;
     this.main.setData(this.#drawn(bars, 0).map((bar) => this.#item(bar)));
     this.volume.setData(bars.map((bar) => this.#volumeItem(bar)));
-    this.layers.draw(this.#subject, 0);
+    this.layers.draw(subject, 0);
     this.#dirtyFrom = -1;
-    if (view) this.#range.hold(bars, intervalSeconds(interval), view);
     this.#placeOverlay();
   }
 
@@ -199,7 +201,7 @@ export class ChartView {
     const drawn = this.main.data();
     const lastDrawn = /** @type {number | undefined} */ (drawn.at(-1)?.time);
     // The library only takes new bars at the end.
-    if (bars[drawn.length - 1]?.time !== lastDrawn) return this.redrawAll(new Set());
+    if (bars[drawn.length - 1]?.time !== lastDrawn) return this.redrawAll();
     const shown = this.#drawn(bars, from);
     for (let index = from; index < bars.length; index++) {
       const isOld = lastDrawn !== undefined && bars[index].time < lastDrawn;
@@ -209,6 +211,11 @@ export class ChartView {
     this.layers.draw(subject, from);
     this.#dirtyFrom = -1;
     this.#placeOverlay();
+  }
+
+  /** The bars that are drawn now. */
+  #shown() {
+    return /** @type {readonly {time: number}[]} */ (this.main.data());
   }
 
   /** @param {Candle} bar */

@@ -292,7 +292,7 @@ export class Session {
     else state.emptyMarket(symbol);
   }
 
-  /** @param {Set<number> | null} [revised] */
+  /** @param {Set<number>} [revised] */
   #barsReset(revised) {
     const { chart, figures } = this.#panels();
     this.#showState();

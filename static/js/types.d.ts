@@ -423,7 +423,7 @@ export interface FeedOptions {
   /** Bars from this index on have changed. */
   onBar: (firstIndex: number) => void;
   /** All bars may have changed; those of these times have, though they were closed. */
-  onReset: (revised?: Set<number> | null) => void;
+  onReset: (revised?: Set<number>) => void;
   /** Returns its cancellation. */
   schedule?: (work: () => void, ms: number) => () => void;
 }

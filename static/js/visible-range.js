@@ -14,6 +14,9 @@ export class VisibleRange {
   #scale;
   /** @type {View | null} */
   #wanted = null;
+  /** What is held, until the library has moved there: it does so with its next frame. */
+  /** @type {View | null} */
+  #held = null;
 
   /**
    * @param {IChartApi} chart
@@ -21,12 +24,14 @@ export class VisibleRange {
    */
   constructor(chart, root) {
     this.#scale = chart.timeScale();
-    const forget = () => {
-      this.#wanted = null;
-    };
     for (const event of ["wheel", "pointerdown", "touchmove", "dblclick"]) {
-      root.addEventListener(event, forget, { passive: true, capture: true });
+      root.addEventListener(event, () => this.#forget(), { passive: true, capture: true });
     }
+  }
+
+  #forget() {
+    this.#wanted = null;
+    this.#held = null;
   }
 
   /**
@@ -37,19 +42,31 @@ export class VisibleRange {
   show(bars, step_s, view) {
     if (!bars.length) return;
     this.#scale.setVisibleLogicalRange(rangeOf(bars, view, step_s, RIGHT_MARGIN_BARS));
+    this.#held = null;
     this.#wanted = view;
   }
 
   showNewest() {
-    this.#wanted = null;
+    this.#forget();
     this.#scale.scrollToPosition(RIGHT_MARGIN_BARS, false);
   }
 
-  /** Leaves what is in sight where it is, after bars have come or gone. @param {readonly {time: number}[]} bars @param {number} step_s @param {View} view */
+  /** Brings back what was in sight before bars came or went. @param {readonly {time: number}[]} bars @param {number} step_s @param {View} view */
   hold(bars, step_s, view) {
     if (view.to === null || !bars.length) return;
     const [from, to] = [view.from, view.to].map((time_s) => logicalAt(bars, time_s, step_s));
     this.#scale.setVisibleLogicalRange({ from, to });
+    if (!this.#held) requestAnimationFrame(() => (this.#held = null));
+    this.#held = view;
+  }
+
+  /**
+   * What the reader wants to see.
+   * @param {readonly {time: number}[]} drawn
+   * @param {number} step_s
+   */
+  current(drawn, step_s) {
+    return this.#wanted ?? this.inSight(drawn, step_s);
   }
 
   /**
@@ -57,8 +74,8 @@ export class VisibleRange {
    * @param {number} step_s
    * @returns {View | null}
    */
-  current(drawn, step_s) {
-    if (this.#wanted) return this.#wanted;
+  inSight(drawn, step_s) {
+    if (this.#held) return this.#held;
     const visible = this.#scale.getVisibleLogicalRange();
     return visible && drawn.length ? viewOf(drawn, visible, step_s) : null;
   }

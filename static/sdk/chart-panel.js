@@ -115,7 +115,7 @@ export class ChartPanel {
     this.#changed();
   }
 
-  /** @param {Set<number> | null} [revised] */
+  /** @param {Set<number>} [revised] */
   redraw(revised) {
     this.#view.redrawAll(revised);
     this.#changed();

@@ -124,7 +124,7 @@ export class ChartSession {
     this.#options.onBar(this.feed.store.last);
   }
 
-  /** @param {Set<number> | null} [revised] */
+  /** @param {Set<number>} [revised] */
   #barsReset(revised) {
     if (this.#isShown !== this.feed.store.length > 0) return this.#show();
     this.#options.panel.redraw(revised);

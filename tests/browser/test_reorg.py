@@ -66,6 +66,51 @@ def test_a_reader_of_the_past_sees_no_bar_move(visit: Visit) -> None:
     assert seen == visit.visible_times()
 
 
+GONE_AND_BACK = """async () => {
+    const { CandleStore } = await import("/static/js/candles.js");
+    const { ChartView } = await import("/static/js/chart-view.js");
+    const bars = Array.from({ length: 300 }, (_, index) => {
+        const price = 100 + index % 7;
+        const figures = { open: price, high: price + 1, low: price, close: price, volume: 1 };
+        return { time: 1_700_000_000 + 60 * index, ...figures, final: true };
+    });
+    const root = document.body.appendChild(document.createElement("div"));
+    root.style.cssText = "width: 600px; height: 300px";
+    const chart = new ChartView(root, () => Date.now() / 1000);
+    const store = new CandleStore();
+    store.replaceAll(bars);
+    chart.show({ store, interval: "1m", decimals: 2 });
+    const scale = chart.chart.timeScale();
+    const frames = async () => {
+        for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+    };
+    const seen = [];
+    const look = async () => {
+        await frames();
+        const { from, to } = scale.getVisibleRange();
+        seen.push([from, to]);
+    };
+    scale.setVisibleLogicalRange({ from: 100, to: 220 });
+    await look();
+    for (const count of [290, 300, 280, 300]) {
+        store.replaceAll(bars.slice(0, count));
+        chart.redrawAll(new Set());
+    }
+    await look();
+    store.replaceAll(bars.slice(50, 295));
+    chart.redrawAll();
+    await look();
+    return seen;
+}"""
+
+
+def test_bars_that_leave_and_return_within_a_frame_move_nothing(visit: Visit) -> None:
+    """The library moves to where it is told with its next frame only."""
+    visit.open("/?symbol=GOLD&interval=1m")
+    before, *after = visit.page.evaluate(GONE_AND_BACK)
+    assert after == [before, before]
+
+
 WATCH_INK = """() => {
     const [candles] = window.__chart.chart.panes()[0].getSeries();
     const ink = getComputedStyle(document.body).color;
