@@ -54,6 +54,7 @@ from appliance.web import (
     dashboard,
     demo,
     events,
+    express,
     lightweight,
     ops,
     positions,
@@ -154,6 +155,7 @@ def create_app(appliance: Appliance) -> App:
     )
     answers.install(app, appliance.parts)
     security.install(app, appliance.parts)
+    express.install(app, appliance.parts)
     for module in (udf, quotes, lightweight, positions, charts):
         app.blueprint(module.blueprint(appliance.parts))
     for module in (trades, admin, backups, verify, demo, ops, stream, sse, dashboard):

@@ -223,7 +223,7 @@ def pushing(data_dir: Path, chains: Sequence[ChainTerms] = (), **changes: Any) -
     try:
         with running(app) as port:
             fakes: Any = (None, None, None, None)
-            web = Pushing(port, parts, *fakes, store=store, commits=commits)
+            web = Pushing(port, app, parts, *fakes, store=store, commits=commits)
             yield web
             web.pool.clear()
     finally:

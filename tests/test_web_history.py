@@ -1,6 +1,5 @@
 """`/history` over HTTP as it is put together from chunks: bytes, tags, compression."""
 
-import asyncio
 import gzip
 import re
 from collections.abc import Iterator
@@ -13,9 +12,8 @@ import pytest
 from appliance.chunks.chunk import Chunk
 from appliance.chunks.pieces import Newest, Pieces
 from appliance.datafeed import History
-from appliance.web import history
 from appliance.web.encoding import accepts_gzip
-from appliance.web.history import bars, body_of
+from appliance.web.history import body_of
 from tests.web_server import MINUTE_0, FakeDatafeed, Web, serving
 
 PATH = "/api/tradingview/history?symbol=GOLD&resolution=1&from=1&to=2"
@@ -197,19 +195,6 @@ def test_what_is_made_is_made_once(web: Web, fake: FromChunks) -> None:
     assert {"udf.gzip"} == set(pieces.made)
     pieces.made["udf.gzip"] = b"as it was"
     assert b"as it was" == ask(web, Accept_Encoding=BROWSER).data
-
-
-def test_no_header_can_be_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Headers that are made ready skip Sanic's own check, not what it does."""
-
-    class Asked:
-        headers: dict[str, str] = {}  # noqa: RUF012 - nobody changes it
-
-    monkeypatch.setattr(history, "REVALIDATE", "no-store\r\nx: y")
-    answer = asyncio.run(bars(Asked(), Pieces([(chunk(2), 0, 2)], None), is_settled=False))  # type: ignore[arg-type]
-    lines = b"\r\n".join(b"%b: %b" % line for line in answer.processed_headers).split(b"\r\n")
-    assert b"cache-control: no-storex: y" in lines
-    assert not [line for line in lines if line.startswith(b"x:")]
 
 
 @pytest.mark.parametrize(

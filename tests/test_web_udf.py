@@ -1,9 +1,7 @@
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import msgspec
 import pytest
@@ -12,9 +10,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from appliance.errors import BadRequest, Retryable
-from appliance.settings import Settings
-from appliance.web import udf
-from appliance.web.udf import decimals_shown, history_asked, interval_of
+from appliance.web.udf import decimals_shown, interval_of
 from tests.web_server import GOLD, MINUTE_0, Web, serving
 
 UDF = "/api/tradingview"
@@ -322,31 +318,3 @@ def test_no_raw_query_breaks_a_route(web: Web, query: bytes) -> None:
     received = web.raw(head)
     assert b" 500 " not in received.split(b"\r\n")[0]
     assert b'{"s":"' in received
-
-
-WORDS = st.text("09GB/:._-%+ \u00e9\u0663", max_size=12)
-
-
-@given(
-    symbol=st.sampled_from(["GOLD", "weth/usdc", "TEST:TINY", "A%2FB", "A+B", ""]) | WORDS,
-    resolution=st.sampled_from(["1", "1D", "15", "D", "x y", ""]) | WORDS,
-    times=st.lists(st.integers(-5, 10**12).map(str) | WORDS, min_size=3, max_size=3),
-    more=st.sampled_from(["", "&firstDataRequest=true", "&currencyCode=USD", "&countback=7", "&"]),
-)
-def test_what_widgets_send_is_read_as_anything_else(
-    symbol: str, resolution: str, times: list[str], more: str
-) -> None:
-    """In one step or word by word: the same question, or the same error."""
-    start, end, countback = times
-    text = f"symbol={symbol}&resolution={resolution}&from={start}&to={end}&countback={countback}"
-
-    def outcome() -> object:
-        try:
-            return history_asked(Asked(text + more), Settings())  # type: ignore[arg-type]
-        except BadRequest as error:
-            return str(error)
-
-    with mock.patch.object(time, "time", return_value=1_700_000_000.0):
-        at_once = outcome()
-        with mock.patch.object(udf, "_USUAL", re.compile("never")):
-            assert outcome() == at_once

@@ -37,6 +37,7 @@ from appliance.web import (
     charts,
     dashboard,
     demo,
+    express,
     lightweight,
     ops,
     positions,
@@ -48,6 +49,7 @@ from appliance.web import (
     verify,
 )
 from appliance.web.parts import Parts
+from appliance.web.socket import StreamProtocol
 
 KEY = "write-key-0123456789"
 ADMIN_TOKEN = "admin-token-0123456789"
@@ -290,6 +292,7 @@ class Web:
     """A running server and its fakes."""
 
     port: int
+    app: Sanic[Any, Any]
     parts: Parts
     datafeed: FakeDatafeed
     directory: FakeDirectory
@@ -344,8 +347,9 @@ def serving(
         instance="instance-1",
         demo=demo_source,
     )
-    with running(application(parts)) as port:
-        web = Web(port, parts, datafeed, directory, ingest, status)
+    app = application(parts)
+    with running(app) as port:
+        web = Web(port, app, parts, datafeed, directory, ingest, status)
         try:
             yield web
         finally:
@@ -359,6 +363,7 @@ def application(parts: Parts) -> Sanic[Any, Any]:
     app.config.ACCESS_LOG = False
     answers.install(app, parts)
     security.install(app, parts)
+    express.install(app, parts)
     for module in (udf, quotes, lightweight, positions, charts):
         app.blueprint(module.blueprint(parts))
     for module in (trades, admin, backups, verify, demo, ops, dashboard):
@@ -375,7 +380,9 @@ def running(app: Sanic[Any, Any]) -> Iterator[int]:
     ready, done = threading.Event(), asyncio.Event()
 
     async def serve() -> None:
-        server: Any = await app.create_server(sock=listener, return_asyncio_server=True)
+        server: Any = await app.create_server(
+            sock=listener, protocol=StreamProtocol, return_asyncio_server=True
+        )
         await server.startup()
         await server.before_start()
         await server.after_start()

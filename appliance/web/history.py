@@ -7,7 +7,7 @@ goes between them as stored blocks; header and trailer are those of RFC 1952.
 
 import asyncio
 import zlib
-from typing import Final
+from typing import Final, NamedTuple
 
 import sanic
 from sanic import HTTPResponse
@@ -15,7 +15,6 @@ from sanic import HTTPResponse
 from appliance.chunks.pieces import Pieces
 from appliance.web.answers import JSON, REVALIDATE, SETTLED, holds
 from appliance.web.encoding import accepts_gzip
-from appliance.web.ready import Ready
 
 _HEADS: Final = (b'{"s":"ok","t":[', b'],"o":[', b'],"h":[', b'],"l":[', b'],"c":[', b'],"v":[')
 _END: Final = b"]}"
@@ -33,20 +32,38 @@ _RAW: Final = -zlib.MAX_WBITS
 _GZIP_HEAD: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
+class Body(NamedTuple):
+    """What is sent of some bars, and the entity tag that names these bytes and no others."""
+
+    text: bytes
+    etag: str
+    gzip: bool
+
+
 async def bars(request: sanic.Request, pieces: Pieces, is_settled: bool) -> HTTPResponse:
     """Return bars as columns, compressed where that is wanted, or 304 if the caller holds them."""
-    headers = request.headers
-    gzip = accepts_gzip(headers.get("accept-encoding", ""))
-    if gzip and not pieces.packed:
-        gzip = len(pieces) >= _FEW
-        if gzip:
-            await _pack(pieces)
-    cache = SETTLED if is_settled else REVALIDATE
-    etag = pieces.tag + _ENDS[gzip]
-    known = headers.get("if-none-match")
-    if known and any(holds(known, pieces.tag + end) for end in _ENDS):
-        return Ready(None, etag, cache, status=304)
-    return Ready(_gzip_of(pieces) if gzip else _plain_of(pieces), etag, cache, JSON, gzip=gzip)
+    headers = {"cache-control": SETTLED if is_settled else REVALIDATE, "vary": "Accept-Encoding"}
+    gzip = accepts_gzip(request.headers.get("accept-encoding", ""))
+    body = ready_body(pieces, gzip=gzip)
+    if body is None:
+        await _pack(pieces)
+        body = Body(_gzip_of(pieces), pieces.tag + _ENDS[True], gzip=True)
+    headers["etag"] = body.etag
+    known = request.headers.get("if-none-match", "")
+    if any(holds(known, pieces.tag + end) for end in _ENDS):
+        return HTTPResponse(status=304, headers=headers)
+    if body.gzip:
+        headers["content-encoding"] = "gzip"
+    return HTTPResponse(body.text, 200, headers, JSON)
+
+
+def ready_body(pieces: Pieces, *, gzip: bool) -> Body | None:
+    """Return the bars' bytes, None where they must be compressed first."""
+    if not gzip or (not pieces.packed and len(pieces) < _FEW):
+        return Body(_plain_of(pieces), pieces.tag + _ENDS[False], gzip=False)
+    if not pieces.packed:
+        return None
+    return Body(_gzip_of(pieces), pieces.tag + _ENDS[True], gzip=True)
 
 
 def _plain_of(pieces: Pieces) -> bytes:

@@ -6,6 +6,7 @@ the time of an answer says nothing about any.
 
 import logging
 import time
+from collections.abc import MutableMapping
 from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
@@ -20,7 +21,6 @@ from appliance.metrics import Metrics
 from appliance.settings import SCOPES, ApiKey, Scope, Settings
 from appliance.tally import Count, Times
 from appliance.web.parts import Parts
-from appliance.web.ready import Ready
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 _POLICY: Final = (
@@ -34,19 +34,12 @@ _log = logging.getLogger("appliance.access")
 def install(app: sanic.Sanic[Any, Any], parts: Parts) -> None:
     """Add headers to every answer, count it, and log it if ACCESS_LOG is on."""
     settings = parts.settings
-    always, preflight, page = _always(settings), _preflight(settings), _page(settings)
-
-    fixed = tuple(always.items())
-    any_origin = "*" in settings.cors_origins
+    fixed, preflight, page = always(settings), _preflight(settings), _page(settings)
     app.ctx.stopping = False
 
     def finish(request: sanic.Request, response: BaseHTTPResponse) -> None:
-        if isinstance(response, Ready):
-            response.fixed = fixed
-        else:
-            response.headers.update(always)
-        if not any_origin:
-            _name_origin(request, response, settings)
+        response.headers.update(fixed)
+        name_origin(response.headers, request.headers.get("origin"), settings)
         if request.method == "OPTIONS":
             response.headers.update(preflight)
         if (response.content_type or "").startswith("text/html"):
@@ -58,7 +51,8 @@ def install(app: sanic.Sanic[Any, Any], parts: Parts) -> None:
     app.register_middleware(finish, "response")
 
 
-def _always(settings: Settings) -> dict[str, str]:
+def always(settings: Settings) -> dict[str, str]:
+    """Return the headers that every answer has."""
     headers = {
         "x-content-type-options": "nosniff",
         "referrer-policy": "strict-origin-when-cross-origin",
@@ -100,12 +94,14 @@ def _guard(response: BaseHTTPResponse, page: dict[str, str]) -> None:
         response.headers.update(page)
 
 
-def _name_origin(request: sanic.Request, response: BaseHTTPResponse, settings: Settings) -> None:
-    known = response.headers.get("vary")
-    response.headers["vary"] = f"{known}, Origin" if known else "Origin"
-    origin = request.headers.get("origin")
+def name_origin(headers: MutableMapping[str, str], origin: str | None, settings: Settings) -> None:
+    """Let pages of `origin` read the answer with these headers, if they may."""
+    if "*" in settings.cors_origins:
+        return  # every answer says so
+    known = headers.get("vary")
+    headers["vary"] = f"{known}, Origin" if known else "Origin"
     if origin in settings.cors_origins:
-        response.headers["access-control-allow-origin"] = origin
+        headers["access-control-allow-origin"] = origin
 
 
 def _record(request: sanic.Request, response: BaseHTTPResponse, parts: Parts) -> None:
@@ -113,9 +109,7 @@ def _record(request: sanic.Request, response: BaseHTTPResponse, parts: Parts) ->
     now = time.perf_counter()
     seconds = now - getattr(request, "started", now)
     route = request.route.path if request.route else None
-    requests, times = _counters(parts.metrics, route, request.method, response.status)
-    requests.inc()
-    times.observe(seconds)
+    count(parts, route, request.method, response.status, seconds)
     if parts.settings.access_log:
         extra = {
             "method": request.method[:16],
@@ -125,6 +119,13 @@ def _record(request: sanic.Request, response: BaseHTTPResponse, parts: Parts) ->
             "client": request.ip,
         }
         _log.info("request", extra=extra)
+
+
+def count(parts: Parts, route: str | None, method: str, status: int, seconds: float) -> None:
+    """Count an answer that took some seconds."""
+    requests, times = _counters(parts.metrics, route, method, status)
+    requests.inc()
+    times.observe(seconds)
 
 
 @lru_cache(1_024)

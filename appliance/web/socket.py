@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sanic import Request
 from sanic.exceptions import SanicException
+from sanic.http import Stage
 from sanic.log import websockets_logger
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 from websockets.exceptions import InvalidHandshake
@@ -21,6 +22,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from appliance.streaming.limits import BAD_MESSAGE, SHUTDOWN
+from appliance.web.express import BEGINNING, Express
 
 GOODBYE_S: Final = 5.0
 """How long the other side may take to read why it is closed; then the connection is cut."""
@@ -35,13 +37,36 @@ _UNSENT_MAX: Final = 64 << 10
 class StreamProtocol(WebSocketProtocol):
     """Sanic's connection, whose WebSockets are ours, and which tells when it can be written to."""
 
-    __slots__ = ("is_writable", "on_writable")
+    __slots__ = ("_express", "is_writable", "on_writable")
 
     def __init__(self, **options: Any) -> None:
         """Begin as Sanic does."""
         super().__init__(**options)
         self.is_writable = True
         self.on_writable: Callable[[], None] | None = None
+        self._express: Express | None = getattr(self.app.ctx, "express", None)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer at once what can be, if nothing else is under way here."""
+        lane, answer = self._express, None
+        if lane is not None and data.startswith(BEGINNING) and self._is_waiting():
+            answer = lane.answer(data)
+        if answer is None:
+            super().data_received(data)  # type: ignore[no-untyped-call]
+        else:
+            self.write(answer)
+
+    def _is_waiting(self) -> bool:
+        """Return whether what comes now begins a request, and can be answered."""
+        http = self.http
+        return (
+            http is not None
+            and http.stage is Stage.IDLE
+            and http.keep_alive
+            and not http.request_body  # what a handler did not read is read after its answer
+            and not self.recv_buffer
+            and self.is_writable
+        )
 
     def pause_writing(self) -> None:
         """Note that the other side takes nothing for now."""

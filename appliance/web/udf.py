@@ -7,7 +7,7 @@ import re
 import time
 from functools import lru_cache
 from math import floor, log10
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sanic
 from sanic import Blueprint, HTTPResponse
@@ -33,11 +33,6 @@ SEARCH_MAX: Final = 1_000
 HUGE: Final = 10**18
 """The adapter's own paging sends countbacks of any size and sign; they are capped, not refused."""
 TYPE: Final = "crypto"
-_USUAL: Final = re.compile(
-    r"symbol=([\w.:/-]{1,64})&resolution=(\w{1,6})&from=([0-9]{1,10})&to=([0-9]{1,10})"
-    r"&countback=([0-9]{1,6})(?:&firstDataRequest=\w{1,8})?",
-    re.ASCII,
-)
 _RESOLUTION: Final = re.compile(r"([0-9]{0,6})([SDWM]?)")
 _UNITS: Final = {"S": "s", "": "m", "D": "d", "W": "w", "M": "M"}
 _FIXED: Final[dict[str, Any]] = {
@@ -61,6 +56,16 @@ _FIXED: Final[dict[str, Any]] = {
     "volume_precision": 8,
     "data_status": "streaming",
 }
+
+
+class Asked(NamedTuple):
+    """A request for history, as it is written; times are unix seconds, `to_time` is excluded."""
+
+    symbol: str
+    resolution: str
+    from_time: int | None
+    to_time: int
+    countback: int
 
 
 def blueprint(parts: Parts) -> Blueprint:
@@ -90,11 +95,7 @@ def blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/history")
     async def history(request: sanic.Request) -> HTTPResponse:
-        symbol, resolution, from_time, to_time, countback = history_asked(request, settings)
-        market, length = catalogue.resolve(symbol), interval_of(resolution)
-        most = settings.history_max_bars
-        count = max(0, min(countback, most)) if from_time is not None or countback > 0 else most
-        question = market, length, from_time, to_time, count, most
+        question = question_of(history_asked(request, settings), parts)
         ready = datafeed.ready(*question)
         if ready is not None:
             return await bars(request, *ready)
@@ -120,25 +121,27 @@ def blueprint(parts: Parts) -> Blueprint:
     return routes
 
 
-def history_asked(
-    request: sanic.Request, settings: Settings
-) -> tuple[str, str, int | None, int, int]:
-    """Return symbol, resolution, from, to and countback of a request for history.
-
-    What widgets send is read in one step, which is all the time that there is for a request;
-    anything else word by word, with the same result.
-    """
-    usual = _USUAL.fullmatch(request.query_string)
-    if usual is not None:
-        symbol, resolution, first, last, countback = usual.groups()
-        from_time, to_time = int(first), int(last)
-        if from_time <= to_time:
-            return symbol, resolution, from_time, to_time, int(countback)
+def history_asked(request: sanic.Request, settings: Settings) -> Asked:
+    """Return what a request for history asks for."""
     query = params.read(request, settings)
     symbol, resolution = query.text("symbol"), query.text("resolution")
     start, to_time = query.time_range(int(time.time()))
     count = query.number("countback", "a whole number", -HUGE, HUGE) or 0
-    return symbol, resolution, start, to_time, count
+    return Asked(symbol, resolution, start, to_time, count)
+
+
+def question_of(asked: Asked, parts: Parts) -> tuple[Market, Interval, int | None, int, int, int]:
+    """Return what to ask the datafeed for: market, interval, from, to, countback and limit.
+
+    Raises:
+        UnknownSymbol: no market answers to the symbol.
+        BadRequest: the resolution is none, or the symbol names several markets.
+    """
+    market, length = parts.catalogue.resolve(asked.symbol), interval_of(asked.resolution)
+    most = parts.settings.history_max_bars
+    is_bounded = asked.from_time is not None or asked.countback > 0
+    count = max(0, min(asked.countback, most)) if is_bounded else most
+    return market, length, asked.from_time, asked.to_time, count, most
 
 
 async def marked_bars(parts: Parts, request: sanic.Request) -> tuple[Bars, Market]:
