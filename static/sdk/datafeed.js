@@ -4,6 +4,7 @@
  * change them.
  */
 
+import { BarHistory } from "./bar-history.js";
 import { serverAddress } from "./home.js";
 import { hubOf } from "./hub.js";
 import { LiveBars } from "./live-bars.js";
@@ -11,17 +12,11 @@ import { LiveQuotes } from "./live-quotes.js";
 import { Udf } from "./udf.js";
 
 /** @import * as Public from "./types/datafeed.js" */
-/** @import { BarsAnswer, BarsQuestion } from "./parts.js" */
-/**
- * What a widget has read, by its last bars, since it asked for the first of them; and who keeps it up.
- * @typedef {{tail: Public.Bar[], question: BarsQuestion | null, live: Set<LiveBars>}} History
- */
+/** @import { BarsAnswer } from "./parts.js" */
 /** @typedef {Pick<Public.SymbolInfo, "name" | "ticker">} Market */
 
 /** Several bars are revised at once as a rule: one reset is enough for them. */
 const RESET_AFTER_MS = 200;
-/** How many last bars of a history are compared with what comes live. */
-const TAIL = 50;
 
 export class Datafeed {
   static {
@@ -37,8 +32,10 @@ export class Datafeed {
   /** @type {Map<string, LiveQuotes>} */
   #liveQuotes = new Map();
   /** By market and resolution. */
-  /** @type {Map<string, History>} */
+  /** @type {Map<string, BarHistory>} */
   #histories = new Map();
+  /** The market objects that widgets were given. */
+  #known = new WeakSet();
   /** @type {Set<() => void>} */
   #resetListeners = new Set();
   /** Caches that are to be reset in a moment. */
@@ -73,7 +70,11 @@ export class Datafeed {
    * @param {(reason: string) => void} onError
    */
   resolveSymbol(name, onResolve, onError) {
-    void this.#udf.symbol(name).then(onResolve, ({ message }) => onError(message));
+    const give = (/** @type {Public.SymbolInfo} */ market) => {
+      this.#known.add(market);
+      onResolve(market);
+    };
+    void this.#udf.symbol(name).then(give, ({ message }) => onError(message));
   }
 
   /**
@@ -86,27 +87,20 @@ export class Datafeed {
   getBars(market, resolution, { from, to, countBack = 0, firstDataRequest }, onResult, onError) {
     const question = { symbol: symbolOf(market), resolution, from, to, countback: countBack };
     const history = this.#history(market, resolution);
-    if (firstDataRequest) history.question = question;
+    if (firstDataRequest) history.ask(market, question);
     const give = (/** @type {BarsAnswer} */ { bars, nextTime }) => {
-      const tail = bars.slice(-TAIL).map((bar) => ({ ...bar }));
+      const copies = bars.map((bar) => ({ ...bar })); // widgets change what they are given
       if (bars.length) onResult(bars, { noData: false });
       else onResult([], { noData: true, ...(nextTime && { nextTime: nextTime * 1000 }) });
-      // The answer to a question before the last is not what the widget shows.
-      if (history.question === question) this.#began(history, tail);
+      history.answer(market, question, copies);
     };
     void this.#udf.bars(question).then(give, ({ message }) => onError(message));
-  }
-
-  /** @param {History} history @param {Public.Bar[]} tail */
-  #began(history, tail) {
-    history.tail = tail;
-    for (const live of history.live) live.restart(tail);
   }
 
   /** @param {Market} market @param {string} resolution */
   #history(market, resolution) {
     const key = `${resolution} ${symbolOf(market)}`;
-    const history = this.#histories.get(key) ?? { tail: [], live: new Set(), question: null };
+    const history = this.#histories.get(key) ?? new BarHistory(this.#known);
     this.#histories.set(key, history);
     return history;
   }
@@ -126,11 +120,11 @@ export class Datafeed {
       hub: this.#hub,
       symbol: symbolOf(market),
       resolution,
-      bars: history.tail,
+      bars: history.tail(market),
       onBar: onTick,
       onResetNeeded: () => this.#reset(onResetCacheNeeded),
     });
-    history.live.add(live);
+    history.add(market, live);
     this.#liveBars.set(listenerGuid, live);
   }
 
@@ -140,7 +134,7 @@ export class Datafeed {
     if (!live) return;
     live.close();
     this.#liveBars.delete(listenerGuid);
-    for (const history of this.#histories.values()) history.live.delete(live);
+    for (const history of this.#histories.values()) history.delete(live);
   }
 
   /** @param {() => void} onResetCacheNeeded */

@@ -85,8 +85,9 @@ class World {
     }
   }
 
-  async widget(name = "GOLD") {
+  async widget(name = "GOLD", isCopying = false) {
     const widget = new Widget(this.datafeed, "1", this.now_s);
+    widget.isCopying = isCopying;
     const opening = widget.open(name);
     await this.settle();
     await opening;
@@ -122,6 +123,16 @@ test("a widget opens, follows the last bar, and goes on to the next", async () =
   world.assertShows(widget);
   assert.equal(widget.resets, 0);
   assert.equal(world.sockets.length, 1);
+});
+
+test("a second widget of the same bars takes nothing away from the first", async () => {
+  const world = new World();
+  const [first, second] = [await world.widget(), await world.widget()];
+  world.server.trade(7);
+  await second.resetData();
+  await world.settle();
+  world.assertShows(first);
+  world.assertShows(second);
 });
 
 test("what happened between history and stream is not missing", async () => {
@@ -179,19 +190,27 @@ test("a server that is away is asked until it is back", async () => {
   world.assertShows(widget);
 });
 
-test("bars of the past that change reset the cache once, and are read anew", async () => {
-  const world = new World();
-  const widget = await world.widget();
-  world.server.late(3, 50);
-  world.server.late(5, 60);
-  await world.settle(600);
-  assert.equal(widget.resets, 1);
-  world.assertShows(widget);
-  world.server.reorganize(2);
-  await world.settle(600);
-  assert.equal(widget.resets, 2);
-  world.assertShows(widget);
-});
+for (const isCopying of [false, true]) {
+  const whose = isCopying ? "copies of its market" : "the market it was given";
+  test(`past bars that change reset the cache once, of a widget that hands over ${whose}`, async () => {
+    const world = new World();
+    const widget = await world.widget("GOLD", isCopying);
+    world.server.late(3, 50);
+    world.server.late(5, 60);
+    await world.settle(600);
+    assert.equal(widget.resets, 1);
+    world.assertShows(widget);
+    world.server.reorganize(2);
+    world.server.trade(4);
+    await world.settle(600);
+    assert.equal(widget.resets, 2);
+    world.assertShows(widget);
+    world.server.close();
+    world.server.trade(6);
+    await world.settle();
+    world.assertShows(widget);
+  });
+}
 
 test("a loss the server can make good is no reason to read anything anew", async () => {
   const world = new World();

@@ -19,6 +19,8 @@ export class Widget {
   resets = 0;
   requests = 0;
   isComplete = false;
+  /** Whether it hands over copies of the market it was given. */
+  isCopying = false;
   #guid = `guid-${++subscriptions}`;
   #isSubscribed = false;
   #isEmpty = true;
@@ -61,8 +63,13 @@ export class Widget {
     this.#subscribe();
   }
 
-  #subscribe() {
+  #handed() {
     const market = /** @type {SymbolInfo} */ (this.market);
+    return this.isCopying ? { ...market } : market;
+  }
+
+  #subscribe() {
+    const market = this.#handed();
     this.#isSubscribed = true;
     let isBack = false;
     this.datafeed.subscribeBars(
@@ -107,7 +114,7 @@ export class Widget {
    */
   #history(period, generation) {
     this.requests++;
-    const market = /** @type {SymbolInfo} */ (this.market);
+    const market = this.#handed();
     return this.#later((done) =>
       this.datafeed.getBars(
         market,
