@@ -12,8 +12,7 @@ export class IntervalBar {
   more;
   #moreLabel;
   #selected = "";
-  /** @type {string[]} */
-  #rest;
+  #intervals;
 
   /**
    * @param {HTMLElement} root with a button for each favourite
@@ -32,12 +31,13 @@ export class IntervalBar {
     }
     this.more = /** @type {HTMLButtonElement} */ (root.querySelector(".interval-more"));
     this.#moreLabel = /** @type {HTMLElement} */ (this.more.firstElementChild);
-    this.#rest = intervals.filter((name) => !this.#buttons.has(name));
+    this.#intervals = intervals;
   }
 
-  /** The rarer intervals, for a menu. */
+  /** Those that have no button in sight, for a menu. */
   items() {
-    return this.#rest.map((name) => ({
+    const hidden = this.#intervals.filter((name) => !this.#buttons.get(name)?.offsetParent);
+    return hidden.map((name) => ({
       label: intervalWords(name),
       hint: name,
       kind: /** @type {const} */ ("radio"),

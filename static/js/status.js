@@ -38,8 +38,11 @@ export class Status {
   setStream(state) {
     if (state === "live") this.#lostMs = 0;
     else if (state === "reconnecting" && !this.#lostMs) this.#lostMs = performance.now();
+    // Whatever the report says is from before: it does not even count this reader.
+    const isNew = state === "live" && this.#state !== "live";
     this.#state = state;
     this.show();
+    if (isNew) void this.poll();
   }
 
   /** @param {number} ms */

@@ -45,7 +45,12 @@ function sideNode({ side }) {
  * @param {Trade} trade
  * @param {number} decimals
  */
-function priceNode({ side, price }, decimals) {
+function priceNode({ side, price, kind }, decimals) {
+  if (price === undefined && kind === "increase") {
+    const word = element("span", "trade-word", kind);
+    word.title = "A position grew; its event tells no price";
+    return word;
+  }
   const node = element("span", side ? TONES[side] : "");
   showPrice(node, price, decimals);
   return node;

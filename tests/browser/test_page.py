@@ -157,11 +157,52 @@ def test_a_phone_has_tabs_and_never_scrolls_sideways(phone: Visit) -> None:
     assert phone.page.is_visible("#chart")
 
 
-@pytest.mark.parametrize("width", [320, 700, 899, 1024, 1199])
-def test_no_width_scrolls_sideways(visit: Visit, width: int) -> None:
-    visit.page.set_viewport_size({"width": width, "height": 768})
+CUT_BUTTONS = """() => {
+    const shown = (node) => node.checkVisibility({ visibilityProperty: true });
+    const nodes = [...document.querySelectorAll(".bar button")].filter(shown);
+    const place = (node) => node.getBoundingClientRect();
+    const end = (node) => place(node.closest(".bar-tools") ?? document.body).right || innerWidth;
+    const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1
+        && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+    return nodes.filter((node, index) => place(node).right > end(node)
+        || nodes.slice(index + 1).some((other) => meet(place(node), place(other))))
+        .map((node) => node.id || node.textContent);
+}"""
+
+
+@pytest.mark.parametrize("symbol", ["A", "GOLD", "WRAPPED-STAKED-ETHER/USDC.E"])
+def test_no_width_scrolls_sideways_or_cuts_a_button(visit: Visit, symbol: str) -> None:
     visit.open()
-    assert not visit.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    visit.page.evaluate(
+        "(name) => { document.getElementById('picker-symbol').textContent = name }", symbol
+    )
+    for width in (
+        *range(320, 600, 40),
+        *range(600, 1500, 50),
+        599,
+        819,
+        820,
+        899,
+        1024,
+        1199,
+        1280,
+    ):
+        visit.page.set_viewport_size({"width": width, "height": 768})
+        visit.page.evaluate("new Promise(requestAnimationFrame)")
+        assert not visit.page.evaluate("document.documentElement.scrollWidth > innerWidth"), width
+        assert [] == visit.page.evaluate(CUT_BUTTONS), width
+
+
+def test_intervals_without_a_button_are_in_the_menu(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 640, "height": 768})
+    visit.open("/?symbol=GOLD&interval=1m")
+    assert ["1m"] == visit.page.eval_on_selector_all(
+        ".interval[data-interval]",
+        "all => all.filter((n) => n.offsetParent).map((n) => n.textContent)",
+    )
+    visit.page.click("#interval-more")
+    visit.page.click("text=15 minutes")
+    visit.until(f"{CHART}.interval === '15m' && {CHART}.state === 'ready'")
 
 
 def test_sides_fold_and_stay_folded(visit: Visit) -> None:
