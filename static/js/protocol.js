@@ -69,7 +69,8 @@ export const probe = (id) => JSON.stringify({ method: "LIST_SUBSCRIPTIONS", id }
 export function parseMessage(text) {
   const value = parseJson(text);
   if (typeof value !== "object" || value === null) return { type: "other" };
-  const body = /** @type {Record<string, any>} */ (value);
+  // Server-sent events come with the name of their stream around them.
+  const body = /** @type {Record<string, any>} */ (("data" in value && value.data) || value);
   const event = EVENTS[body.e]?.(body);
   if (event) return typeof body.u === "number" ? { ...event, u: body.u } : event;
   if (typeof body.id === "number") {

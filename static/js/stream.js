@@ -23,6 +23,10 @@ import {
 const FRESH_MS = 10_000;
 const PROBE_EVERY_MS = 10_000;
 const PATIENCE_MS = 8_000;
+/** So often nothing came of an attempt before the other kind of socket has its turn. */
+const TRIES = 2;
+/** So often, and what once worked does not any more. */
+const TRIES_OF_PROVEN = 8;
 /** For a reader who has come back and looks at old prices. */
 const HURRIED_PATIENCE_MS = 3_000;
 
@@ -44,6 +48,9 @@ export class Stream {
   #lastId = HELLO_ID;
   #attempt = 0;
   #isOpen = false;
+  /** Opens the kind of socket that was opened last. */
+  #open;
+  #isProven = false;
   #isLive = false;
   #probe = { id: -1, sentMs: 0 };
   /** @type {() => void} */
@@ -58,8 +65,10 @@ export class Stream {
       now: () => performance.now(),
       random: Math.random,
       schedule: scheduleTimeout,
+      openInstead: options.openSocket,
       ...options,
     };
+    this.#open = this.#options.openSocket;
   }
 
   start() {
@@ -109,7 +118,7 @@ export class Stream {
     this.nextAttemptMs = 0;
     this.#cancelTimer = this.#options.schedule(() => this.#lost(), PATIENCE_MS);
     try {
-      this.#socket = this.#options.openSocket();
+      this.#socket = this.#choice()();
     } catch {
       return this.#lost(); // an address that pages like this one may not connect to
     }
@@ -118,6 +127,15 @@ export class Stream {
     socket.onopen = () => this.#socket === socket && this.#opened();
     socket.onmessage = ({ data }) => this.#socket === socket && this.#received(data);
     socket.onclose = () => this.#socket === socket && this.#lost();
+  }
+
+  /** A server that is away is no reason to give up the kind of socket that worked. */
+  #choice() {
+    const { openSocket, openInstead } = this.#options;
+    if (this.#attempt >= TRIES_OF_PROVEN) this.#isProven = false;
+    if (this.#isProven) return this.#open;
+    this.#open = this.#attempt % (TRIES + 1) === TRIES ? openInstead : openSocket;
+    return this.#open;
   }
 
   #opened() {
@@ -137,6 +155,7 @@ export class Stream {
   #received(data) {
     // Only a server that talks has accepted us; one that closes at once keeps the delay growing.
     this.#attempt = 0;
+    this.#isProven = true;
     if (!this.#isLive) this.#options.onState("live");
     this.#isLive = true;
     const message = parseMessage(data);

@@ -399,8 +399,15 @@ export interface Socket {
   onclose: ((event: never) => void) | null;
 }
 
+/** How far server-sent events were heard, "" for not at all. */
+export interface EventMemory {
+  lastId: string;
+}
+
 export interface StreamOptions {
   openSocket: () => Socket;
+  /** Opened in turn with the others while none of them has brought anything. */
+  openInstead?: () => Socket;
   onEvent: (event: StreamEvent) => void;
   onState: (state: StreamState) => void;
   /**

@@ -98,11 +98,13 @@ def assert_same(mine: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> Non
         assert bar == pytest.approx(other, rel=1e-9)
 
 
-@pytest.mark.parametrize("form", [MODULE, SCRIPT])
+@pytest.mark.parametrize(("form", "is_barred"), [(MODULE, False), (SCRIPT, False), (MODULE, True)])
 def test_a_page_of_another_origin_has_live_bars(
-    page: Page, site: Site, server: str, form: str
+    page: Page, site: Site, server: str, form: str, is_barred: bool
 ) -> None:
-    """Imported as a module, or by a script tag; every bar is the store's."""
+    """Imported as a module, or by a script tag; also where no WebSocket gets through."""
+    if is_barred:
+        page.route_web_socket("**/ws", lambda socket: socket.close())
     site.pages["/"] = form.format(api=server, widget=WIDGET)
     page.goto("/")
     page.wait_for_function("chart.isReady && chart.ticks > 1")

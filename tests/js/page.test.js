@@ -16,7 +16,7 @@ const LATE_BUDGETS = {
   "events.js": 3_200,
   "help.js": 1_000,
   "integrate.js": 5_000,
-  "live.js": 20_000,
+  "live.js": 21_000,
   "measure.js": 1_800,
   "picture.js": 2_400,
   "restored.js": 9_000,

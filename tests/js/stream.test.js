@@ -19,13 +19,13 @@ class Bench {
   nowMs = 0;
   /** @type {{at: number, work: () => void}[]} */
   timers = [];
+  /** Which kind of socket each is: the usual one, or what is opened instead. */
+  kinds = "";
 
   constructor() {
     this.stream = new Stream({
-      openSocket: () => {
-        this.sockets.push(new FakeSocket());
-        return this.socket;
-      },
+      openSocket: () => this.#open("w"),
+      openInstead: () => this.#open("i"),
       onEvent: (event) => this.events.push(event),
       onState: (state) => this.states.push(state),
       onMissed: (streams, isFresh) => (isFresh ? this.fresh : this.missed).push(streams),
@@ -42,8 +42,22 @@ class Bench {
     });
   }
 
+  /** @param {string} kind */
+  #open(kind) {
+    this.kinds += kind;
+    this.sockets.push(new FakeSocket());
+    return this.socket;
+  }
+
   get socket() {
     return /** @type {FakeSocket} */ (this.sockets.at(-1));
+  }
+
+  /** The line breaks; time passes until the next attempt. */
+  lose() {
+    const { length } = this.sockets;
+    this.socket.onclose?.({});
+    while (this.sockets.length === length) this.pass(100);
   }
 
   /** @param {number} ms */
@@ -123,6 +137,17 @@ test("what is wanted before the socket opens is asked for when it does", () => {
   bench.connect();
   assert.deepEqual(bench.socket.asked("SUBSCRIBE"), [["gold@trade"]]);
   assert.deepEqual(bench.states, ["connecting", "live"]);
+});
+
+test("while no kind of socket brings anything, the other has its turn; then what works stays", () => {
+  const bench = new Bench();
+  bench.stream.start();
+  for (let turn = 0; turn < 5; turn++) bench.lose();
+  bench.socket.open();
+  bench.socket.greet("epoch-1");
+  for (let turn = 0; turn < 10; turn++) bench.lose();
+  // In turns, seven times what has worked, in turns again.
+  assert.equal(bench.kinds, "wwiwwi" + "iiiiiii" + "iww");
 });
 
 test("a socket is live only once the server has spoken", () => {
