@@ -54,8 +54,13 @@ export class SidePanel {
       this.#returnTo = /** @type {HTMLElement | null} */ (document.activeElement);
     }
     root.dataset.panel = name;
+    this.#mark();
     this.#root.hidden = false;
     this.#root.setAttribute("aria-label", title);
+  }
+
+  #mark() {
+    byId("integrate-button").setAttribute("aria-expanded", String(this.name === "integrate"));
   }
 
   /** @param {string} text */
@@ -78,6 +83,7 @@ export class SidePanel {
   close() {
     if (!this.name) return;
     delete root.dataset.panel;
+    this.#mark();
     this.#root.hidden = true;
     this.#body.replaceChildren();
     this.#onClose();

@@ -252,8 +252,10 @@ def test_everything_to_copy_runs_as_it_is(visit: Visit) -> None:
     assert "symbol=ETH&amp;interval=5m&amp;theme=dark" in frame
     visit.until("document.querySelector('.snippet-live').textContent.includes('messages/s')")
     assert [] == visit.axe()
+    assert "true" == visit.page.get_attribute("#integrate-button", "aria-expanded")
     visit.page.click("#integrate-button")
     visit.page.wait_for_selector("#tape", state="visible")
+    assert "false" == visit.page.get_attribute("#integrate-button", "aria-expanded")
 
 
 def test_the_time_zone_is_chosen_and_kept(visit: Visit) -> None:
