@@ -10,6 +10,9 @@ import { logicalAt, rangeOf, viewOf } from "./viewport.js";
 
 /** @import { View } from "./types.js" */
 
+/** Bars that no eye tells apart. */
+const SAME = 0.01;
+
 export class VisibleRange {
   #scale;
   /** @type {View | null} */
@@ -51,11 +54,15 @@ export class VisibleRange {
     this.#scale.scrollToPosition(RIGHT_MARGIN_BARS, false);
   }
 
-  /** Brings back what was in sight before bars came or went. @param {readonly {time: number}[]} bars @param {number} step_s @param {View} view */
+  /** Brings its right edge back to where it was before bars came or went; bars stay as wide. @param {readonly {time: number}[]} bars @param {number} step_s @param {View} view */
   hold(bars, step_s, view) {
     if (view.to === null || !bars.length) return;
-    const [from, to] = [view.from, view.to].map((time_s) => logicalAt(bars, time_s, step_s));
-    this.#scale.setVisibleLogicalRange({ from, to });
+    const now = this.#scale.getVisibleLogicalRange();
+    if (!now) return;
+    const to = logicalAt(bars, view.to, step_s);
+    // Older bars alone move nothing, and whoever drags must not be held back.
+    if (!this.#held && Math.abs(now.to - to) < SAME) return;
+    this.#scale.setVisibleLogicalRange({ from: to - (now.to - now.from), to });
     if (!this.#held) requestAnimationFrame(() => (this.#held = null));
     this.#held = view;
   }
