@@ -20,9 +20,9 @@ from appliance.chain.preset import Preset
 from appliance.following.discovered import Discovered
 from appliance.following.scout import Scout, Sighting
 from appliance.following.terms import ChainTerms, ContractTerms
-from appliance.following.together import together
 from appliance.following.tokens import Tokens
 from appliance.following.views import Node
+from appliance.rpc.together import together
 
 __all__ = ["Discovered", "Discovery"]
 log = logging.getLogger(__name__)

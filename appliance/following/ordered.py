@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 from appliance.following.reader import Asked, Far, Reader
-from appliance.following.together import ended
 from appliance.following.width import Width
+from appliance.rpc.together import ended
 
 AT_ONCE: Final = 6
 LOGS_TOGETHER: Final = 20_000

@@ -19,7 +19,6 @@ import msgspec
 from appliance.chain.log import Logs
 from appliance.following.beliefs import Beliefs, What
 from appliance.following.bloom import Question, bloom_of
-from appliance.following.together import together
 from appliance.following.width import Width
 from appliance.rpc.endpoint import Endpoint
 from appliance.rpc.errors import (
@@ -31,6 +30,7 @@ from appliance.rpc.errors import (
     Unavailable,
 )
 from appliance.rpc.records import Header, LogRecord
+from appliance.rpc.together import together
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

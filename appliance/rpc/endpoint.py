@@ -13,10 +13,10 @@ import msgspec
 
 from appliance.metrics import Metrics
 from appliance.rpc.errors import Missing, RangeTooWide, Rejected, TooManyResults
-from appliance.rpc.gather import gathered
 from appliance.rpc.line import GET_LOGS, Line
 from appliance.rpc.rate import Rate, Waiting
 from appliance.rpc.records import Header, LogRecord, read_header, read_logs
+from appliance.rpc.together import together
 
 T = TypeVar("T")
 _GET_HEADER: Final = "eth_getBlockByNumber"
@@ -103,7 +103,7 @@ class Endpoint:
         while len(found) < len(numbers):
             rest = numbers[len(found) :]
             if self._batch == 1:
-                return found + await gathered([self._header_there(number) for number in rest])
+                return found + await together([self._header_there(number) for number in rest])
             chunk = rest[: self._batch]
             try:
                 found += await self._batch_of(chunk)

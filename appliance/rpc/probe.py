@@ -16,9 +16,9 @@ import msgspec
 from appliance.metrics import Metrics
 from appliance.rpc.endpoint import Endpoint
 from appliance.rpc.errors import RangeTooWide, RateLimited, RpcError, TooManyResults
-from appliance.rpc.gather import gathered
 from appliance.rpc.rate import Waiting
 from appliance.rpc.records import LogRecord
+from appliance.rpc.together import together
 from appliance.rpc.url import hide, keys
 from appliance.rpc.wordings import shown
 
@@ -326,7 +326,7 @@ async def burst(endpoint: Patient, head: int, calls: int = _BURST) -> Burst:
         answered += 1
 
     try:
-        await gathered([one(max(0, head - nth)) for nth in range(calls)])
+        await together([one(max(0, head - nth)) for nth in range(calls)])
     except RateLimited as error:
         said = endpoint.words(error)
     per_second = answered / max(endpoint.rate.now() - began, 1e-6)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from appliance.rpc.gather import gathered
+from appliance.rpc.together import together
 
 
 async def after(delays: int, value: int) -> int:
@@ -14,8 +14,8 @@ async def after(delays: int, value: int) -> int:
 
 
 async def test_results_keep_their_order() -> None:
-    assert [1, 2, 3] == await gathered([after(3, 1), after(0, 2), after(1, 3)])
-    assert await gathered([]) == []
+    assert [1, 2, 3] == await together([after(3, 1), after(0, 2), after(1, 3)])
+    assert await together([]) == []
 
 
 async def test_after_an_error_nothing_runs_on() -> None:
@@ -33,12 +33,12 @@ async def test_after_an_error_nothing_runs_on() -> None:
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        await gathered([forever(), broken(), forever()])
+        await together([forever(), broken(), forever()])
     assert ended == [True, True]
 
 
 async def test_cancelling_ends_all() -> None:
-    task = asyncio.create_task(gathered([after(10_000, 1), after(10_000, 2)]))
+    task = asyncio.create_task(together([after(10_000, 1), after(10_000, 2)]))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
