@@ -7,7 +7,7 @@ from appliance.chain import preset
 from appliance.chain.decode import Decoder
 from appliance.chain.log import Log, Logs
 from appliance.chain.market import ContractMarket, MarketTerms
-from appliance.chain.memory import Memory, long_of, mark_fraction
+from appliance.chain.memory import Memory, mark_fraction
 from appliance.chain.preset import built_in
 from appliance.model import MarketSpec
 from tests.chain_files import INCREASE, PRICE, START, TRADE, event
@@ -15,6 +15,7 @@ from tests.chain_logs import BOB, ETHER, Q96, VAMM, exact, rows, vamm_decoder
 from tests.test_chain_vamm import STORY, closed, increased, liquidated, mark, opened
 
 TERMS = MarketTerms(18, 18, False, "after")
+GOLD = ContractMarket(VAMM, MarketSpec("GOLD"), built_in("vamm"))
 
 
 def retold(decoder: Decoder, trades: pa.Table) -> Decoder:
@@ -26,9 +27,8 @@ def retold(decoder: Decoder, trades: pa.Table) -> Decoder:
         )
         if fraction is not None:
             fresh.memory.remember_mark(VAMM, fraction)
-        long = long_of(TERMS, row["side"]) if row["kind"] in read.side_kinds else None
-        if long is not None:
-            fresh.memory.remember_side(VAMM, row["position_id"], long)
+        if row["kind"] in read.side_kinds:
+            fresh.memory.relearn_side(GOLD, row["position_id"], row["side"])
     assert fresh.memory == decoder.memory
     return fresh
 
@@ -99,9 +99,13 @@ def test_a_liquidation_that_is_told_by_a_number_tells_the_mark_too() -> None:
 
 
 def test_long_is_the_stored_side_seen_from_the_markets_base() -> None:
-    inverted = MarketTerms(18, 18, True, "after")
-    assert [long_of(TERMS, side) for side in ("buy", "sell", "")] == [True, False, None]
-    assert [long_of(inverted, side) for side in ("buy", "sell", "")] == [False, True, None]
+    inverted = ContractMarket(BOB, MarketSpec("GOLD"), built_in("uniswap-v2"), invert=True)
+    memory, sides = Memory(), ("buy", "sell", "")
+    for side in sides:
+        memory.relearn_side(GOLD, side, side)
+        memory.relearn_side(inverted, side, side)
+    assert [memory.long(GOLD.market_key, side) for side in sides] == [True, False, None]
+    assert [memory.long(inverted.market_key, side) for side in sides] == [False, True, None]
 
 
 def test_a_market_that_is_added_later_keeps_what_is_known_of_others() -> None:

@@ -2,14 +2,14 @@
 
 A vAMM names the side of a position only when it opens, and an increase happens at a mark price
 that an earlier log announced. Nothing of this is stored apart: rows of the table `trades` tell it
-all again, by `long_of` and `mark_fraction`, after a restart or a retraction.
+all again, by `relearn_side` and `mark_fraction`, after a restart or a retraction.
 """
 
 from dataclasses import dataclass, field
 
 from appliance.chain import price
 from appliance.chain.form import Price
-from appliance.chain.market import MarketTerms
+from appliance.chain.market import ContractMarket, MarketTerms
 from appliance.chain.preset import Preset
 from appliance.chain.price import Fraction
 
@@ -28,6 +28,11 @@ class Memory:
     def remember_side(self, contract: str, position: str, long: bool) -> None:
         """Keep whether the position is long."""
         self._long[contract, position] = long
+
+    def relearn_side(self, market: ContractMarket, position: str, side: str) -> None:
+        """Keep what the side of a stored row of `preset.side_kinds` tells; empty tells nothing."""
+        if side:
+            self.remember_side(market.market_key, position, (side == "buy") != market.invert)
 
     def long(self, contract: str, position: str) -> bool | None:
         """Return whether the position is long, None when it was never seen opening."""
@@ -64,8 +69,3 @@ def mark_fraction(preset: Preset, terms: MarketTerms, kind: str, raw_price: int)
         raise TypeError("a checked preset has a price here")
     found = price.fractions(form.after, form, {form.after.word: [raw_price]}, terms, [])
     return found[0] if found else None
-
-
-def long_of(terms: MarketTerms, side: str) -> bool | None:
-    """Return whether the position that a stored row of `preset.side_kinds` opened is long."""
-    return (side == "buy") != terms.invert if side else None

@@ -4,10 +4,11 @@ The side of an open position and the newest mark price follow from stored rows; 
 a retraction they are those of the rows that are left, and no second record can disagree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from appliance.chain.market import ContractMarket
-from appliance.chain.memory import Memory, long_of, mark_fraction
+from appliance.chain.memory import Memory, mark_fraction
 from appliance.store.catalogue import Catalogue
 from appliance.store.reader import Reader
 
@@ -21,33 +22,29 @@ async def recall(
         Retryable: the store fails.
     """
     memory.clear()
-    by_id: dict[int, ContractMarket] = {}
-    for market in markets:
-        stored = catalogue.find(market.market_spec)
-        if stored is not None:
-            by_id[stored.id] = market
-    await _sides(memory, {i: m for i, m in by_id.items() if m.preset.side_kinds}, reader)
-    await _marks(memory, {i: m for i, m in by_id.items() if m.preset.mark_kinds}, reader)
+    by_id: dict[int, ContractMarket] = {
+        stored.id: market
+        for market in markets
+        if (stored := catalogue.find(market.market_spec)) is not None
+    }
+    sided = {i: market.preset.side_kinds for i, market in by_id.items()}
+    for i, position, side in await _told("select_positions", sided, reader):
+        memory.relearn_side(by_id[i], position, side)
+    marked = {i: market.preset.mark_kinds for i, market in by_id.items()}
+    for i, kind, raw_price in await _told("select_newest_raw_prices", marked, reader):
+        market = by_id[i]
+        mark = mark_fraction(market.preset, market.terms, kind, raw_price)
+        if mark is not None:
+            memory.remember_mark(market.market_key, mark)
 
 
-async def _sides(memory: Memory, by_id: dict[int, ContractMarket], reader: Reader) -> None:
-    if not by_id:
-        return
-    kinds = sorted({kind for market in by_id.values() for kind in market.preset.side_kinds})
-    rows = await reader.query("select_positions", markets=sorted(by_id), kinds=kinds)
-    for market_id, position, side in zip(*rows, strict=True):
-        market = by_id[market_id]
-        if (long := long_of(market.terms, side)) is not None:
-            memory.remember_side(market.market_key, position, long)
-
-
-async def _marks(memory: Memory, by_id: dict[int, ContractMarket], reader: Reader) -> None:
-    if not by_id:
-        return
-    kinds = sorted({kind for market in by_id.values() for kind in market.preset.mark_kinds})
-    rows = await reader.query("select_newest_raw_prices", markets=sorted(by_id), kinds=kinds)
-    for market_id, kind, raw_price in zip(*rows, strict=True):
-        market = by_id[market_id]
-        fraction = mark_fraction(market.preset, market.terms, kind, raw_price)
-        if fraction is not None:
-            memory.remember_mark(market.market_key, fraction)
+async def _told(
+    query: str, kinds_by_id: Mapping[int, Collection[str]], reader: Reader
+) -> Iterable[tuple[Any, ...]]:
+    """Return what stored rows of these kinds say about the markets that have any."""
+    markets = sorted(i for i, kinds in kinds_by_id.items() if kinds)
+    if not markets:
+        return ()
+    kinds = sorted(set().union(*kinds_by_id.values()))
+    columns = await reader.query(query, markets=markets, kinds=kinds)
+    return zip(*columns, strict=True)

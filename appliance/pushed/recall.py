@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from appliance.chain.market import ContractMarket
-from appliance.chain.memory import Memory, long_of, mark_fraction
+from appliance.chain.memory import Memory, mark_fraction
 from appliance.chain.price import Fraction
 from appliance.store.reader import Reader
 
@@ -44,9 +44,7 @@ async def sides(memory: Memory, stored: Stored, positions: Iterable[str], reader
             "select_sides_of_positions", market=stored.id, kinds=kinds, positions=part
         )
         for position, side in zip(*rows, strict=True):
-            long = long_of(market.terms, side)
-            if long is not None:
-                memory.remember_side(market.market_key, position, long)
+            memory.relearn_side(market, position, side)
 
 
 async def marks(stored: Stored, places: Sequence[tuple[int, int]], reader: Reader) -> list[Cut]:
