@@ -86,13 +86,13 @@ def _command(
 
 
 def _add_flag(parser: argparse.ArgumentParser, field: str) -> None:
-    row = next(row.metadata for row in settings.table() if row.name == field)
+    row = next(row.metadata for row in settings.rows() if row.name == field)
     parser.add_argument(row["flag"], dest=row["name"], metavar=row["name"], help=row["help"])
 
 
 def _flags(options: argparse.Namespace) -> dict[str, str]:
     """Return the settings given on the command line, by name."""
-    names = {row.metadata["name"] for row in settings.table()}
+    names = {row.metadata["name"] for row in settings.rows()}
     return {k: v for k, v in vars(options).items() if k in names and v is not None}
 
 

@@ -24,7 +24,7 @@ Main = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Main]:
     """Run a command in this process: its exit code, output and errors."""
-    for name in (row.metadata["name"] for row in settings.table()):
+    for name in (row.metadata["name"] for row in settings.rows()):
         monkeypatch.delenv(name, raising=False)
     root = logging.getLogger()
     before = root.level, root.handlers[:]
@@ -170,7 +170,7 @@ def test_settings_are_printed(main: Main, monkeypatch: pytest.MonkeyPatch) -> No
     assert "SENTRY_DSN: not used; the appliance has no such feature" in out.splitlines()
     assert "correct-horse" not in out
     assert "hidden-secret" not in out
-    assert {row.metadata["name"] for row in settings.table()} <= lines.keys()
+    assert {row.metadata["name"] for row in settings.rows()} <= lines.keys()
 
 
 def test_settings_are_documented(main: Main) -> None:

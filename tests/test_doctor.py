@@ -572,7 +572,7 @@ def main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     before = root.level, root.handlers[:]
 
     def call(*arguments: str, **variables: str) -> Result:
-        for name in (row.metadata["name"] for row in settings.table()):
+        for name in (row.metadata["name"] for row in settings.rows()):
             monkeypatch.delenv(name, raising=False)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)

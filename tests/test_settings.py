@@ -8,7 +8,7 @@ import pytest
 from appliance import settings
 from appliance.errors import ConfigError
 from appliance.settings import ApiKey, Settings
-from appliance.settings_names import ALIASES, FORBIDDEN, UNUSED
+from appliance.settings.names import ALIASES, FORBIDDEN, UNUSED
 
 KEY = "correct-horse"
 PASSWORD = "hunter2hunter2"
@@ -63,7 +63,7 @@ CLICKHOUSE_DEFAULT_ACCESS_MANAGEMENT
 """Every name that users of the original design may have set."""
 
 OLDER = {f"CLICKHOUSE_{name}" for name in "HOST USER PASSWORD DATABASE SECURE".split()}
-ROWS = {row.metadata["name"]: row for row in settings.table()}
+ROWS = {row.metadata["name"]: row for row in settings.rows()}
 
 
 def read(**environment: str) -> Settings:

@@ -10,7 +10,6 @@ from typing import Final
 
 import msgspec
 
-from appliance import settings_values as values
 from appliance.chain import preset as presets
 from appliance.doctor.chain import findings
 from appliance.doctor.finding import ChainFindings
@@ -19,7 +18,7 @@ from appliance.errors import BadRequest, ConfigError
 from appliance.following.chains import ChainTerms, configured
 from appliance.following.terms import host_of
 from appliance.progress import bars
-from appliance.settings import Settings
+from appliance.settings import Settings, values
 
 _CURE: Final = (
     "an endpoint must be given: name one with --rpc URL, or set RPC_URL (for several chains "

@@ -30,7 +30,6 @@ from typing import Any, Final, TypeVar, get_args
 
 import msgspec
 
-from appliance import settings_values as values
 from appliance.errors import BadRequest, ConfigError
 from appliance.files.symbol import canonical_symbol
 from appliance.following.places import Entry, Places
@@ -43,6 +42,7 @@ from appliance.following.terms import (
     host_of,
 )
 from appliance.model import PriceRule
+from appliance.settings import values
 from appliance.store.catalogue import DEMO_EXCHANGE
 
 T = TypeVar("T")

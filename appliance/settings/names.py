@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from appliance.errors import ConfigError
-from appliance.settings_values import switch
+from appliance.settings.values import switch
 
 _BATCHES = "not used; writes commit in groups"
 _CACHE = "not used; CACHE_URL, CACHE_MEMORY_MB and CACHE_DISK_MB say where answers are cached"

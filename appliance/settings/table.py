@@ -1,42 +1,21 @@
 """Every setting, once: name, type, default, help, secret.
 
 The fields of `Settings` are the table. From it come the environment, the command-line flags, the
-documentation (`docs/settings.md`) and the redacted output of `appliance settings`. The
-environment is read once, at start. A wrong value stops the start with name, value and cure.
+documentation (`docs/settings.md`) and the redacted output of `appliance settings`.
 """
 
 import dataclasses
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from appliance import settings_shown as shown
-from appliance import settings_values as values
-from appliance.errors import ConfigError
 from appliance.interval import parse
-from appliance.settings_names import ALIASES, FORBIDDEN, UNUSED, overruled
-from appliance.settings_shown import Redaction
-from appliance.settings_source import variables
-from appliance.settings_values import SCOPES, ApiKey, Parser, Scope
+from appliance.settings import redaction, values
+from appliance.settings.redaction import Redaction
+from appliance.settings.values import ApiKey, Parser
 
-__all__ = ["SCOPES", "ApiKey", "Scope", "Settings"]
 Demo = Literal["auto", "on", "off"]
-_HEAD = """# Settings
-
-Made by `appliance settings --markdown` from the table in `appliance/settings.py`; change it there.
-Each setting is an environment variable, some are flags of `appliance serve` too; a flag beats the
-variable. Secrets may come from a file that `NAME_FILE` names. A wrong value stops the start.
-"""
-_OLDER = """
-## Names of other versions
-
-`CLICKHOUSE_HOST`, `CLICKHOUSE_USER`, `CLICKHOUSE_PASSWORD` (or `CLICKHOUSE_PASSWORD_FILE`),
-`CLICKHOUSE_DATABASE` and `CLICKHOUSE_SECURE` together spell `STORE_URL`, where that is not set.
-These names are recognized and have no effect; each one that is set is answered at start:
-"""
 
 
 def setting(
@@ -87,7 +66,7 @@ class Settings:
         "The store: chdb:///path, or clickhouse://user:password@host:8443/database. "
         "Default: in DATA_DIR.",
         values.store_url,
-        secret=shown.without_password,
+        secret=redaction.without_password,
     )
     cache_url: str = setting(
         "CACHE_URL",
@@ -95,7 +74,7 @@ class Settings:
         "Where answers are kept for the next start: disk:///path, a folder of its own, or "
         "memory:// for nowhere. Default: cache in DATA_DIR.",
         values.cache_url,
-        secret=shown.without_password,  # people paste redis://:password@host here: refused
+        secret=redaction.without_password,  # people paste redis://:password@host here: refused
     )
     cache_memory_mb: int = setting(
         "CACHE_MEMORY_MB",
@@ -123,7 +102,7 @@ class Settings:
         "Keys for the writing routes: key[:read|write|admin],… (default write). None: those "
         "routes are closed.",
         values.api_keys,
-        secret=shown.number_only,
+        secret=redaction.number_only,
     )
     api_key_header: str = setting(
         "API_KEY_HEADER", "X-API-Key", "Header that carries a key.", values.header
@@ -250,7 +229,7 @@ class Settings:
         "Nodes of the chain to follow, a comma list of http:// or https:// addresses; the best "
         "one is asked, the others stand in for it.",
         values.rpc_urls,
-        secret=shown.hosts_only,
+        secret=redaction.hosts_only,
     )
     ws_rpc_url: str = setting(
         "WS_RPC_URL",
@@ -258,7 +237,7 @@ class Settings:
         "A node's ws:// or wss:// address that announces new blocks, so that they are read at "
         "once. Default: RPC_URL is asked regularly.",
         values.ws_url,
-        secret=shown.host_only,
+        secret=redaction.host_only,
     )
     contract_address: tuple[str, ...] = setting(
         "CONTRACT_ADDRESS", (), "Contracts to follow, a comma list.", values.addresses
@@ -311,7 +290,7 @@ class Settings:
         "",
         "Key with which senders sign POST /api/webhooks. None: those routes are closed.",
         values.webhook_secret,
-        secret=shown.presence_only,
+        secret=redaction.presence_only,
     )
     log_level: str = setting(
         "LOG_LEVEL",
@@ -350,71 +329,6 @@ class Settings:
         return self.store_url or f"chdb://{(self.data_dir / 'store').resolve()}"
 
 
-def table() -> tuple[dataclasses.Field[Any], ...]:
+def rows() -> tuple[dataclasses.Field[Any], ...]:
     """Return the rows of the settings table."""
     return tuple(f for f in dataclasses.fields(Settings) if f.metadata)
-
-
-def read(
-    environment: Mapping[str, str] | None = None, flags: Mapping[str, str] | None = None
-) -> Settings:
-    """Return the settings of `environment` (default: the process's), overruled by `flags`.
-
-    `flags` maps names of settings to text. Raises ConfigError for a wrong value.
-    """
-    secrets = [row.metadata["name"] for row in table() if row.metadata["secret"]]
-    source = variables(os.environ if environment is None else environment, secrets)
-    found: dict[str, Any] = {}
-    for row in table():
-        name = row.metadata["name"]
-        if name in (flags or {}):
-            found[row.name] = _parsed(row, name, (flags or {})[name])
-        elif spelled := next((n for n in (name, ALIASES.get(name)) if n in source), None):
-            found[row.name] = _parsed(row, spelled, source[spelled])
-    return Settings(**found)
-
-
-def _parsed(row: dataclasses.Field[Any], name: str, text: str) -> Any:
-    """Return the value of `text`, which was given under `name`."""
-    try:
-        return row.metadata["parse"](text.strip())
-    except ValueError as error:
-        was = "(not shown)" if row.metadata["secret"] else repr(text)
-        raise ConfigError(f"{name} must be {error}, was {was}") from None
-
-
-def notices(environment: Mapping[str, str]) -> list[str]:
-    """Return one line for each variable that is set and recognized, but has no effect here."""
-    reasons = UNUSED | overruled(environment)
-    return [
-        f"{name}: {reason}"
-        for name, reason in reasons.items()
-        if environment.get(name) or environment.get(f"{name}_FILE")
-    ]
-
-
-def redacted(settings: Settings) -> list[tuple[str, str, str]]:
-    """Return (name, value, help) of every setting, secrets replaced."""
-    return [(row.metadata["name"], _shown(row, settings), row.metadata["help"]) for row in table()]
-
-
-def _shown(row: dataclasses.Field[Any], settings: Settings) -> str:
-    value = getattr(settings, row.name)
-    if row.metadata["secret"] and value:
-        return str(row.metadata["secret"](value))
-    return shown.plain(value)
-
-
-def document() -> str:
-    """Return `docs/settings.md`: every setting, and every other name that is recognized."""
-    default, pipe = Settings(), r"\|"  # a bare one would end the cell
-    lines = [_HEAD, "| Name | Default | Flag | Meaning |", "|---|---|---|---|"]
-    for row, (name, value, help_text) in zip(table(), redacted(default), strict=True):
-        more = f" Also as `{ALIASES[name]}`." if name in ALIASES else ""
-        more += f" Secret; also as `{name}_FILE`." if row.metadata["secret"] else ""
-        cells = (f"`{text}`" if text else "" for text in (value, row.metadata["flag"]))
-        lines.append(f"| `{name}` | {' | '.join(cells)} | {help_text.replace('|', pipe)}{more} |")
-    lines += [_OLDER, "| Name | What happens |", "|---|---|"]
-    lines += [f"| `{name}` | stops the start: {text} |" for name, text in FORBIDDEN.items()]
-    lines += [f"| `{name}` | {UNUSED[name]} |" for name in sorted(UNUSED)]
-    return "\n".join(lines) + "\n"

@@ -1,19 +1,10 @@
-"""What may be shown of a setting's value: all of it, or what a secret leaves."""
+"""What may be shown of the value of a secret setting."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 Redaction = Callable[[Any], str]
-
-
-def plain(value: Any) -> str:
-    """Return a value that is no secret as the environment would spell it."""
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def without_password(url: str) -> str:
