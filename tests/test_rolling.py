@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
@@ -38,6 +38,7 @@ def expected(trades: list[T], minutes: int, now: int) -> Window | None:
 
 
 @effort(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(drawn=[], minutes=1, shift=3_200)
 @given(
     drawn=st.lists(
         st.tuples(
@@ -60,7 +61,7 @@ def test_windows_are_exact(
         for i, (s, price, size) in enumerate(drawn)
     ]
     count = len(opened.store.catalogue.all())
-    other = store(opened, MarketSpec(f"O{count}"), [T((now - 5) * 10**6, 7.0, 1, trade_id="o")])
+    other = store(opened, MarketSpec(f"O{count}"), [T(now * 10**6, 7.0, 1, trade_id="o")])
     markets: list[Market] = [other]
     if trades:
         markets.append(store(opened, MarketSpec(f"W{count}"), trades))
