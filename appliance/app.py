@@ -37,6 +37,7 @@ from appliance.schedule import Schedule
 from appliance.settings import Settings
 from appliance.signals import Ending
 from appliance.sources import DemoSource
+from appliance.statistics.windows import Windows
 from appliance.status import PartState, Status
 from appliance.store.backup import SERVER, Backups
 from appliance.store.store import Store
@@ -71,7 +72,6 @@ from appliance.web import (
 from appliance.web.parts import Parts
 from appliance.web.request import Request
 from appliance.web.socket import StreamProtocol
-from appliance.windows import Windows
 
 log = logging.getLogger(__name__)
 App = Sanic[Any, Any]
@@ -112,7 +112,7 @@ def build(settings: Settings, address: str = "") -> Appliance:
     )
     hub = Hub(metrics, server.instance, Limits(connections=settings.ws_max_connections))
     live = Live(datafeed, hub, settings.close_grace_ms, heads=heads)
-    windows = Windows(datafeed, store.reader, time.time)
+    windows = Windows(datafeed.summaries, store.reader, time.time)
     streams = Streams(store.catalogue, hub, live, Tickers(windows, store.catalogue, hub))
     status = Status(store, ingest, lambda: hub.connections)
     demo_source = None

@@ -23,10 +23,10 @@ from appliance.interval import Interval
 from appliance.marks import MARKS_MAX, WINDOW_MAX_S, ChartMark
 from appliance.metrics import Metrics
 from appliance.model import Candles, Commit, Market
+from appliance.statistics.summaries import Summaries, Summary
 from appliance.store.catalogue import Catalogue
 from appliance.store.reader import Columns, Reader, select
 from appliance.store.writer import Writer
-from appliance.summaries import Summaries, Summary
 
 TIME_MIN: Final = 0
 TIME_MAX: Final = 4_102_531_200

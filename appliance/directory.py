@@ -14,10 +14,10 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from appliance.board import Board, Key, Standings
 from appliance.errors import Retryable
 from appliance.model import Commit, Market
 from appliance.search import Question, Search
+from appliance.statistics.board import Board, Key, Standings
 from appliance.store.catalogue import Catalogue
 from appliance.store.names import Ids, Kind, folded
 from appliance.store.reader import Reader

@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 
-from appliance.board import Standings
 from appliance.model import Market
+from appliance.statistics.board import Standings
 from appliance.store.catalogue import Catalogue
 from appliance.store.names import Ids, Names, names_of
 

@@ -14,12 +14,12 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from appliance.board import Board
 from appliance.metrics import Metrics
 from appliance.model import TRADE_SCHEMA, Commit, MarketSpec
 from appliance.settings import Settings
+from appliance.statistics.board import Board
+from appliance.statistics.summaries import Summaries
 from appliance.store.store import Store
-from appliance.summaries import Summaries
 from bench.data import batch
 
 MARKETS: Final = 1_000

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from appliance.board import KEYS, Key, Numbers, Standings
+from appliance.statistics.board import KEYS, Key, Numbers, Standings
 from appliance.store.reader import Columns
 
 

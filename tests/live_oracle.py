@@ -26,7 +26,7 @@ from appliance.model import (
     scaled,
     trade_table,
 )
-from appliance.rolling import Window
+from appliance.statistics.windows import Window
 from appliance.store.catalogue import Catalogue
 from appliance.streaming.hub import Hub
 from appliance.streaming.live import Live

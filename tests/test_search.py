@@ -8,9 +8,9 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from appliance import search
-from appliance.board import Standings, empty
 from appliance.model import Market, MarketId, MarketSpec
 from appliance.search import Question, Search
+from appliance.statistics.board import Standings, empty
 from appliance.store.catalogue import DEMO_EXCHANGE, Catalogue
 from appliance.store.names import folded, names_of
 from tests.board_world import standing

@@ -12,13 +12,12 @@ from appliance.datafeed import Datafeed
 from appliance.errors import Retryable
 from appliance.metrics import Metrics
 from appliance.model import Market, Revision
-from appliance.rolling import Window
+from appliance.statistics.windows import Window, Windows
 from appliance.streaming.hub import Hub
 from appliance.streaming.live import Live
 from appliance.streaming.message import Form
 from appliance.streaming.streams import Streams
 from appliance.streaming.tickers import Tickers
-from appliance.windows import Windows
 from tests.binance_world import GOLD, POOL, PRICELESS, TINY, World, ago, serving, store
 from tests.conftest import NOW, Opened
 from tests.live_oracle import Wire
@@ -63,7 +62,7 @@ class Watching:
             *(opened.store.reader, opened.store.writer, catalogue, Metrics()),
             clock=lambda: self.now,
         )
-        windows = Windows(self.datafeed, opened.store.reader, lambda: self.now)
+        windows = Windows(self.datafeed.summaries, opened.store.reader, lambda: self.now)
         self.hub = Hub(Metrics())
         self.tickers = Tickers(windows, catalogue, self.hub, lambda: self.now)
         live = Live(self.datafeed, self.hub)

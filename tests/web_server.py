@@ -24,12 +24,12 @@ from appliance.metrics import Metrics
 from appliance.model import Candles, Market, MarketId, MarketSpec, Receipt, Revision
 from appliance.settings import ApiKey, Settings
 from appliance.sources import DemoSource
+from appliance.statistics.summaries import Summary
 from appliance.status import PartState, StatusReport
 from appliance.store.backup import Backups
 from appliance.store.catalogue import Catalogue
 from appliance.store.report import Report
 from appliance.store.verify import Verifier
-from appliance.summaries import Summary
 from appliance.web import (
     admin,
     answers,

@@ -9,7 +9,7 @@ import numpy as np
 from appliance.forming import Bar, Rows, to_float, total
 from appliance.interval import Interval
 from appliance.model import Reason
-from appliance.rolling import Window
+from appliance.statistics.windows import Window
 from appliance.streaming.message import Event
 from appliance.streaming.names import DAY
 

@@ -8,12 +8,12 @@ from appliance import interval as intervals
 from appliance.errors import BadRequest
 from appliance.interval import OFFERED, Interval
 from appliance.model import Market
+from appliance.statistics.span import DAY_MINUTES
 from appliance.store.catalogue import Catalogue
 
 Kind = Literal["kline", "trade", "mini_ticker", "ticker", "mini_tickers", "depth"]
 ALL_MINI_TICKERS: Final = "!miniTicker@arr"
 DAY: Final = "24hr"
-DAY_MINUTES: Final = 1_440
 _ALL_MINI_TICKERS: Final = re.compile(r"!miniTicker@arr(@[0-9]{1,5}ms)?")
 _DEPTH: Final = re.compile(r"depth[0-9]{0,4}(@[0-9]{1,5}ms)?")
 _FIXED: Final[dict[str, tuple[Kind, int, str]]] = {

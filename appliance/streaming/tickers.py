@@ -15,12 +15,13 @@ from typing import Any, Final, Protocol
 
 from appliance.errors import Retryable
 from appliance.model import Commit, Market
-from appliance.rolling import Window
+from appliance.statistics.span import DAY_MINUTES
+from appliance.statistics.windows import Window
 from appliance.store.catalogue import Catalogue
 from appliance.streaming import events
 from appliance.streaming.hub import Hub
 from appliance.streaming.message import Event
-from appliance.streaming.names import DAY, DAY_MINUTES, Stream
+from appliance.streaming.names import DAY, Stream
 
 LISTED_MAX: Final = 2_000
 """Most markets in the stream of all of them; of more, those traded most lately."""

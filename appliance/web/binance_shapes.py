@@ -12,10 +12,10 @@ from appliance.datafeed import TradeRow
 from appliance.files.symbol import DEFAULT_QUOTE
 from appliance.interval import Interval
 from appliance.model import DECIMALS, VOLUME_LIMIT, Candles, Market
-from appliance.rolling import Window
+from appliance.statistics.summaries import Summary
+from appliance.statistics.windows import Window
 from appliance.store.catalogue import Catalogue
 from appliance.streaming.events import number_text
-from appliance.summaries import Summary
 from appliance.web.udf import decimals_shown
 
 Row = dict[str, Any]

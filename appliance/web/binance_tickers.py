@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from appliance.model import Market
-from appliance.rolling import Window
+from appliance.statistics.span import DAY_MINUTES
+from appliance.statistics.windows import Window, Windows
 from appliance.store.reader import Reader
 from appliance.streaming.events import number_text
 from appliance.web.binance_errors import BAD_TICKER_TYPE, Refused, bad_value, missing
@@ -20,11 +21,9 @@ from appliance.web.binance_shapes import (
     ticker_row,
 )
 from appliance.web.parts import Parts
-from appliance.windows import Windows
 
 WINDOW_SYMBOLS_MAX: Final = 100
 AVERAGE_MINUTES: Final = 5
-DAY_MINUTES: Final = 1_440
 _TYPES: Final = ("FULL", "MINI")
 _SIZE: Final = re.compile(r"([1-9][0-9]?)([mhd])")
 _MOST: Final = {"m": 59, "h": 23, "d": 7}
@@ -38,7 +37,7 @@ class Tickers:
         """Answer from the parts of the appliance; windows are read from the store."""
         self._catalogue = parts.catalogue
         self._datafeed = parts.datafeed
-        self._windows = Windows(parts.datafeed, reader, clock)
+        self._windows = Windows(parts.datafeed.summaries, reader, clock)
 
     def routes(self) -> dict[str, Callable[[Query], Awaitable[object]]]:
         """Return who answers which path."""

@@ -12,8 +12,8 @@ import sanic
 from sanic import Blueprint, HTTPResponse
 
 from appliance.datafeed import TIME_MAX, TradeRow
-from appliance.day import window
 from appliance.marks import MARKS_MAX
+from appliance.statistics.span import starts
 from appliance.web import candle_page, market_list, params
 from appliance.web.answers import answer, tagged
 from appliance.web.market_list import PAGE_MAX, market_body
@@ -57,7 +57,7 @@ def blueprint(parts: Parts) -> Blueprint:
         market = catalogue.resolve(params.read(request, settings).text("symbol"))
         now = int(time.time())
         summary = (await datafeed.summaries([market])).get(market.id)
-        data = stats_row(market, summary, window(now)["from"], now)
+        data = stats_row(market, summary, starts(now)["from"], now)
         return answer(request, {"success": True, "data": data})
 
     @routes.get("/trades")

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from appliance.board import KEYS
 from appliance.directory import Directory, Sort
 from appliance.model import Market
+from appliance.statistics.board import KEYS
 from appliance.store.names import Kind
 from appliance.web.params import Params
 from appliance.web.parts import Parts

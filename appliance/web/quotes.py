@@ -13,8 +13,8 @@ from sanic import Blueprint, HTTPResponse
 from appliance.errors import BadRequest, UnknownSymbol
 from appliance.model import Market
 from appliance.settings import Settings
+from appliance.statistics.summaries import Summary
 from appliance.store.catalogue import Catalogue
-from appliance.summaries import Summary
 from appliance.web import params
 from appliance.web.answers import answer
 from appliance.web.parts import Parts

@@ -10,9 +10,9 @@ from appliance.model import Candles, Market
 
 if TYPE_CHECKING:
     from appliance.datafeed import TradeRow
+    from appliance.statistics.summaries import Summary
     from appliance.status import StatusReport
     from appliance.store.report import Report
-    from appliance.summaries import Summary
 
 COLUMNS: Final = ("time", "open", "high", "low", "close", "volume")
 

@@ -14,7 +14,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.day import window
+from appliance.statistics.span import starts
 from appliance.store.catalogue import Catalogue
 from appliance.store.names import Ids
 from appliance.store.reader import Columns, Reader
@@ -154,7 +154,7 @@ class Board:
 
     async def _read(self) -> Standings:
         begun, revised = self._monotonic(), self._revised
-        span = window(int(self._clock()))
+        span = starts(int(self._clock()))
         days, prices = [_table((), 8)], [_table((), 2)]
         for first in range(0, self._catalogue.last_id + 1, _RANGE):
             ids = {"first": first, "last": first + _RANGE - 1}

@@ -6,9 +6,8 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from appliance import rolling
 from appliance.model import Market, MarketSpec
-from appliance.rolling import Window
+from appliance.statistics.windows import Window, read
 from tests.binance_world import on_loop, store
 from tests.conftest import NOW, Opened
 from tests.oracle import T, exact
@@ -65,6 +64,6 @@ def test_windows_are_exact(
     markets: list[Market] = [other]
     if trades:
         markets.append(store(opened, MarketSpec(f"W{count}"), trades))
-    found = on_loop(rolling.read(opened.store.reader, markets, minutes, now))
+    found = on_loop(read(opened.store.reader, markets, minutes, now))
     assert 7.0 == found[other.id].close
     assert expected(trades, minutes, now) == (found.get(markets[-1].id) if trades else None)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appliance.day import window
 from appliance.errors import Retryable
 from appliance.interval import parse
 from appliance.metrics import Metrics
 from appliance.model import TRADE_SCHEMA, Commit, Market, MarketId, MarketSpec, Revision
+from appliance.statistics.span import starts
+from appliance.statistics.summaries import Summaries, Summary
 from appliance.store.reader import Columns
-from appliance.summaries import Summaries, Summary
 from tests.conftest import NOW, Opened
 from tests.oracle import T, candles, table
 
@@ -52,7 +52,7 @@ def expected(trades: list[T], now: int) -> Summary | None:
     first, price = priced[0].open, priced[-1].close
     assert first is not None
     assert price is not None
-    hours = [c for c in candles(trades, parse("1h")) if window(now)["hour"] <= c.time <= now]
+    hours = [c for c in candles(trades, parse("1h")) if starts(now)["hour"] <= c.time <= now]
     return Summary(
         *(price, price - first, 100 * (price - first) / first, first),
         max(c.high for c in priced if c.high is not None),
@@ -254,8 +254,8 @@ async def test_many_markets_are_read_in_batches_and_the_oldest_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Memory has a bound, and a query a size."""
-    monkeypatch.setattr("appliance.summaries.BATCH", 3)
-    monkeypatch.setattr("appliance.summaries.KEPT", 4)
+    monkeypatch.setattr("appliance.statistics.summaries.BATCH", 3)
+    monkeypatch.setattr("appliance.statistics.summaries.KEPT", 4)
     reader = FakeReader()
     own = summaries(reader, Clock())
     found = await own.of([*MARKETS, *MARKETS])

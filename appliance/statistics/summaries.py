@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 
 import pyarrow.compute as pc
 
-from appliance.day import HOUR_S, MINUTE_S, window
 from appliance.model import Commit, Market
+from appliance.statistics.span import HOUR_S, MINUTE_S, starts
 from appliance.store.reader import Columns, Reader
 from appliance.tally import Tally
 
@@ -202,9 +202,9 @@ class Summaries:
             del self._known[i]
 
     async def _read(self, reading: _Reading, now: int) -> dict[int, Summary | None]:
-        span, ids = window(now), reading.ids
+        ids = reading.ids
         hours, edges, rates = await asyncio.gather(
-            self._reader.query("select_day_hours", markets=ids, hour=span["hour"]),
+            self._reader.query("select_day_hours", markets=ids, hour=starts(now)["hour"]),
             self._edges(ids, now),
             self._reader.query("select_rates", markets=ids),
         )
@@ -234,7 +234,7 @@ class Summaries:
             if (known := self._known.get(i)) and known.minute == minute and known.edge is not None
         }
         if missing := [i for i in ids if i not in edges]:
-            columns = await self._reader.query("select_day_minutes", markets=missing, **window(now))
+            columns = await self._reader.query("select_day_minutes", markets=missing, **starts(now))
             edges |= dict.fromkeys(missing, ()) | _by_id(columns)
         return edges
 

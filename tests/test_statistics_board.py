@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from appliance.board import KEYS, Board, Standings, empty
 from appliance.errors import Retryable
 from appliance.model import Market, MarketId, MarketSpec
+from appliance.statistics.board import KEYS, Board, Standings, empty
+from appliance.statistics.summaries import Summaries, Summary
 from appliance.store.catalogue import Catalogue
-from appliance.summaries import Summaries, Summary
 from tests.board_world import FakeStore, standing
 from tests.conftest import NOW, Opened
 from tests.oracle import T, table
@@ -99,7 +99,7 @@ async def test_a_slow_reading_holds_nobody_up(
     numbers: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was known before has to do; the reading goes on and its order is the next one."""
-    monkeypatch.setattr("appliance.board._PATIENCE_S", 0.0)
+    monkeypatch.setattr("appliance.statistics.board._PATIENCE_S", 0.0)
     own, gate = board(numbers, Stopwatch()), asyncio.Event()
     query = numbers.query
 
@@ -109,7 +109,7 @@ async def test_a_slow_reading_holds_nobody_up(
 
     monkeypatch.setattr(numbers, "query", slow)
     assert [] == (await own.standings()).busiest.tolist()
-    monkeypatch.setattr("appliance.board._PATIENCE_S", 9.0)
+    monkeypatch.setattr("appliance.statistics.board._PATIENCE_S", 9.0)
     gate.set()
     assert 5 == len((await own.standings()).ids)
     assert 2 == numbers.asked
