@@ -204,7 +204,11 @@ def start_sources(appliance: Appliance, stack: AsyncExitStack) -> None:
 
 def _look_after(appliance: Appliance, stack: AsyncExitStack) -> None:
     """Start what looks after the store, and show what it finds."""
-    caretaker = Caretaker(appliance.store, pruned=partial(_tell_pruned, appliance))
+    caretaker = Caretaker(
+        appliance.store,
+        pruned=partial(_tell_pruned, appliance),
+        verify_s=appliance.settings.verify_interval_s,
+    )
     states = (DiskState(appliance.store), DamageState(appliance.store), caretaker)
     appliance.parts.status.sources += states
     task = asyncio.create_task(caretaker.run(), name="caretaker")

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, Conflict
 from appliance.status import PartState
 from appliance.store.disk import sentence
 from appliance.store.store import Store
@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 _ROUND_S: Final = 5.0
 _LOOK_S: Final = 60
 _DAY_S: Final = 86_400
+_SETTLED_S: Final = 120
+"""A start has other work than to verify."""
 _LOSSES_SHOWN: Final = 3
 
 
@@ -32,14 +34,21 @@ class Caretaker:
         clock: Callable[[], float] = time.time,
         *,
         pruned: Callable[[], None] = lambda: None,
+        verify_s: int = 0,
     ) -> None:
-        """`clock` gives unix seconds; `pruned` is called after every pruning."""
+        """`clock` gives unix seconds; `pruned` is called after every pruning.
+
+        Candles are verified when nobody did for `verify_s` seconds, 0: only when asked.
+        """
         self._store = store
         self._pruned = pruned
         self._clock = clock
         self._pruned_day = -1
         self._checked_day = int(clock()) // _DAY_S
         self._looked = 0.0
+        self._verify_s = verify_s
+        self._begun = int(clock())
+        self._verified = 0
         self._error: str | None = None
 
     async def run(self) -> None:
@@ -77,6 +86,20 @@ class Caretaker:
         if store.lost and now - self._looked >= _LOOK_S:
             self._looked = now
             await asyncio.wrap_future(store.look_for_lost())
+        if self._verify_s and now - self._begun >= _SETTLED_S:
+            self._verify(now)
+
+    def _verify(self, now: int) -> None:
+        """Compare recent candles with their trades if it is time, all while some are unequal."""
+        last = self._store.verifier.last
+        times = (self._verified, last.at if last else 0)
+        if any(0 <= now - time < self._verify_s for time in times):
+            return
+        self._verified = now
+        try:
+            self._store.verifier.start(recent=last is None or last.equal or last.recent)
+        except Conflict:
+            log.info("upkeep: candles are being verified already")
 
     def state(self) -> PartState | None:
         """Return what upkeep cannot do, None while there is no such thing."""

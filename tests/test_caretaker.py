@@ -11,9 +11,10 @@ import pytest
 
 from appliance import caretaker
 from appliance.caretaker import Caretaker, DamageState
-from appliance.errors import Retryable
+from appliance.errors import Conflict, Retryable
 from appliance.store.damage import Damage
 from appliance.store.disk import Room
+from appliance.store.report import Report
 from appliance.store.salvage import Case, Loss
 
 DAY = 86_400.0
@@ -30,6 +31,12 @@ class FakeStore:
     failure: Exception | None = None
     asked: list[str] = field(default_factory=list)
     reader: Any = field(default_factory=lambda: SimpleNamespace(suspicious=False))
+    last: Report | None = None
+    is_verifying: bool = False
+
+    @property
+    def verifier(self) -> "FakeStore":
+        return self
 
     @property
     def disk(self) -> Any:
@@ -64,6 +71,11 @@ class FakeStore:
     def salvage(self, found: list[Damage]) -> "Future[Any]":
         return self._answer(f"salvage {len(found)}")
 
+    def start(self, *, recent: bool) -> None:
+        if self.is_verifying:
+            raise Conflict("a verify is running already")
+        self.asked.append("verify recent" if recent else "verify all")
+
 
 @dataclass
 class Watched:
@@ -72,9 +84,9 @@ class Watched:
     store: FakeStore = field(default_factory=FakeStore)
     now: float = 5 * DAY + 100
 
-    def caretaker(self) -> Caretaker:
+    def caretaker(self, verify_s: int = 0) -> Caretaker:
         store: Any = self.store
-        return Caretaker(store, lambda: self.now)
+        return Caretaker(store, lambda: self.now, verify_s=verify_s)
 
     def asked(self) -> list[str]:
         """Return what was asked since the last time."""
@@ -96,6 +108,59 @@ async def test_once_a_day_it_prunes_and_checks() -> None:
     assert ["prune 518400", "check", "salvage 1"] == watched.asked()
     await care.round()
     assert [] == watched.asked()
+
+
+def report(at: float, *, recent: bool = True, remaining: int = 0) -> Report:
+    return Report(recent, repair=False, at=int(at), remaining=remaining)
+
+
+async def test_recent_candles_are_verified_when_nobody_did_for_long() -> None:
+    """Not right after the start, and whoever else verifies counts as well."""
+    watched = Watched()
+    care = watched.caretaker(verify_s=1_000)
+
+    async def later(seconds: float) -> list[str]:
+        watched.now += seconds
+        await care.round()
+        return [each for each in watched.asked() if "verify" in each]
+
+    assert [[], []] == [await later(0), await later(119)]
+    assert ["verify recent"] == await later(1)
+    assert [[], []] == [await later(5), await later(994)]  # also while it does not come to an end
+    assert ["verify recent"] == await later(1)
+    watched.store.last = report(watched.now + 600)
+    assert [[], []] == [await later(600), await later(999)]
+    watched.store.is_verifying = True
+    assert [] == await later(1)
+    watched.store.is_verifying = False
+    watched.store.last = report(watched.now + 10**9)  # by a clock that was wrong
+    assert ["verify recent"] == await later(2_000)
+    assert care.state() is None
+
+
+@pytest.mark.parametrize(
+    ("last", "wanted"),
+    [
+        (report(0), "verify recent"),
+        (report(0, remaining=3), "verify recent"),
+        (report(0, recent=False), "verify recent"),
+        (report(0, recent=False, remaining=3), "verify all"),
+    ],
+)
+async def test_unequal_days_are_not_forgotten_for_recent_ones(last: Report, wanted: str) -> None:
+    watched = Watched(FakeStore(last=last))
+    care = watched.caretaker(verify_s=1_000)
+    watched.now += 200
+    await care.round()
+    assert wanted == watched.asked()[-1]
+
+
+async def test_nothing_is_verified_unless_wanted() -> None:
+    watched = Watched()
+    care = watched.caretaker()
+    watched.now += 10**8
+    await care.round()
+    assert not [each for each in watched.asked() if "verify" in each]
 
 
 async def test_what_cannot_be_read_is_checked_at_once() -> None:

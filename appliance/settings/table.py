@@ -199,6 +199,13 @@ class Settings:
         "Days that candles of stored intervals are kept, like 1s=7d,1m=90d. Default: for ever.",
         values.candle_retention,
     )
+    verify_interval_s: int = setting(
+        "VERIFY_INTERVAL",
+        86_400,
+        "Seconds after which the last seven days' candles are compared with their trades again. "
+        "0: only when asked.",
+        values.integer(0, 31_536_000),
+    )
     backup_enabled: bool = setting(
         "BACKUP_ENABLED",
         False,

@@ -74,7 +74,7 @@ def served(folder: Path, *arguments: str, port: int | None = None) -> Iterator[s
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--data-dir", str(folder / "data"), *arguments],
-            env={**os.environ, "API_KEYS": f"{ADMIN_KEY}:admin"},
+            env={**os.environ, "API_KEYS": f"{ADMIN_KEY}:admin", "VERIFY_INTERVAL": "0"},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
