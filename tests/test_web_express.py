@@ -2,9 +2,13 @@
 
 import socket
 from collections.abc import Iterator
+from itertools import pairwise, takewhile
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
 
 from appliance.chunks.pieces import Pieces
 from appliance.web.express import Express
@@ -77,11 +81,25 @@ class Caller:
 
     def read(self) -> tuple[bytes, dict[str, str], bytes]:
         status = self.status()
-        lines = list(iter(self._answers.readline, b"\r\n"))
+        lines = list(takewhile(lambda line: line not in (b"", b"\r\n"), self._answers))
         headers = dict(line.decode().strip("\r\n").split(": ", 1) for line in lines)
         assert len(headers) == len(lines)
         headers.pop("alt-svc", None)  # as a server Sanic leaves it out
         return status, headers, self._answers.read(int(headers.get("content-length", 0)))
+
+    def rest(self) -> list[tuple[bytes, dict[str, str], bytes] | None]:
+        """Return what comes until the other side ends, but for the time of day.
+
+        None at the end: it closed with something unread, and what was on its way is lost.
+        """
+        found: list[tuple[bytes, dict[str, str], bytes] | None] = []
+        try:
+            while (answer := self.read())[0]:
+                status, headers, body = answer
+                found.append((status, headers, body if len(body) > 20 else b"time"))
+        except ConnectionError:
+            found.append(None)
+        return found
 
     def is_silent(self) -> bool:
         self._socket.settimeout(0.2)
@@ -199,6 +217,52 @@ def test_requests_that_come_together_are_answered_in_order(web: Web, fake: FromC
                 caller.send(part)
             sizes = [len(caller.read()[2]) for _ in sent]
             assert [size < 20 for size in sizes] == [b"/time" in part for part in sent]
+
+
+TIME = written(line="GET /api/tradingview/time HTTP/1.1")
+LAST = written("Connection: close", line="GET /api/tradingview/time HTTP/1.1")
+BYTES = st.sampled_from([b"\r", b"\n", b"\r\n", b" ", b":", b"%41", b"0", b"a", b"&", b"\xff", b""])
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> bytes:
+    """Return some requests, of which some bytes were lost, doubled or replaced."""
+    parts = st.lists(st.sampled_from([written(), written(), written(SLOW), TIME]), min_size=1)
+    sent = b"".join(draw(parts))[:4_000]
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(sent)))
+        sent = sent[:at] + draw(BYTES) + sent[at + draw(st.integers(0, 2)) :]
+    return sent + LAST
+
+
+@effort(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(sent=streams(), cuts=st.lists(st.integers(0, 4_000), max_size=3))
+def test_any_bytes_are_answered_as_without_it(
+    web: Web, fake: FromChunks, sent: bytes, cuts: list[int]
+) -> None:
+    """However they are cut; nothing is answered twice, and nothing that was not asked."""
+
+    def answers(lane: Express | None) -> list[Any]:
+        web.app.ctx.express = lane
+        with Caller(web) as caller:
+            try:
+                for first, end in pairwise([0, *sorted(cuts), len(sent)]):
+                    caller.send(sent[first:end])
+            except ConnectionError:  # it reads no further than to a mistake
+                return [*caller.rest(), None]
+            return caller.rest()
+
+    lane = web.app.ctx.express
+    try:
+        ordinary = answers(None)
+    finally:
+        web.app.ctx.express = lane
+    express = answers(lane)
+    ends = [answered.index(None) for answered in (ordinary, express) if None in answered]
+    known = min(ends, default=None)
+    assert ordinary[:known] == express[:known]
 
 
 def test_a_body_is_no_request(web: Web, fake: FromChunks, taken: list[bool]) -> None:
