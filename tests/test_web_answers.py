@@ -105,7 +105,12 @@ def test_errors_elsewhere_name_code_and_message(web: Web) -> None:
         (b"GET /api/tradingview/nothing?a=\x00\x07", b"404", b'{"s":"error"'),
         (b"GET no-slash", b"404", b'{"success":false'),
         (b"FETCH /api/tradingview/config", b"405", b'{"s":"error"'),
+        (b"F\xffTCH /api/tradingview/config", b"405", rb"GET, was F\\udcffTCH"),
         (b"GET http://x/api/tradingview/nothing", b"404", b'{"s":"error"'),
+        (
+            b"POST /api/trades HTTP/1.1\r\nContent-Length: 1\r\nExpect: \xff\r\nX: y",
+            *(b"417", rb"Unknown Expect: \\udcff"),
+        ),
     ],
 )
 def test_heads_that_are_no_http_get_an_answer(

@@ -122,3 +122,11 @@ def test_the_access_log_leaves_queries_out(caplog: pytest.LogCaptureFixture) -> 
     logged = {name: vars(record)[name] for name in ("method", "path", "status")}
     assert {"method": "GET", "path": "/health", "status": 200} == logged
     assert "secret" not in str(vars(record))
+
+
+def test_what_is_logged_can_be_written(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "appliance.access")
+    with serving(access_log=True) as web:
+        web.raw(b"G\xffT /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    (record,) = (r for r in caplog.records if r.name == "appliance.access")
+    assert "G\\udcffT" == vars(record)["method"]

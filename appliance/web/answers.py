@@ -23,7 +23,7 @@ from sanic.exceptions import NotFound as NoRoute
 from appliance.errors import RequestError, Retryable, UnknownSymbol
 from appliance.web import binance_errors
 from appliance.web.parts import Parts
-from appliance.web.request import Request
+from appliance.web.request import Request, printable
 
 JSON: Final = "application/json; charset=utf-8"
 REVALIDATE: Final = "no-cache"
@@ -112,12 +112,13 @@ def describe(request: sanic.Request, error: Exception) -> Failure:
         return Failure(404, "not_found", f"path must be one that is served, was {request.path!r}")
     if isinstance(error, MethodNotAllowed):
         allowed = error.headers.get("Allow", "GET")
-        message = f"method must be one of {allowed}, was {request.method[:32]}"
+        message = f"method must be one of {allowed}, was {printable(request.method[:32])}"
         return Failure(405, "method_not_allowed", message)
     status = error.status_code if isinstance(error, SanicException) else 500
     if status == 500:
         return Failure(500, "internal", "the server failed; its log says why")
-    return Failure(status, HTTPStatus(status).phrase.lower().replace(" ", "_"), str(error))
+    code = HTTPStatus(status).phrase.lower().replace(" ", "_")
+    return Failure(status, code, printable(str(error)))
 
 
 def _headers(error: Exception) -> dict[str, str]:

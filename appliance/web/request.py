@@ -41,6 +41,11 @@ class Request(sanic.Request):
         return path.rstrip("/") or "/"
 
 
+def printable(text: str) -> str:
+    """Return text of a head so that it can be written anywhere: what is no UTF-8 is escaped."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def _readable(target: bytes) -> bytes:
     """Return a target that can be parsed: `target`, but for bytes that no URL may have."""
     target = _UNPRINTABLE.sub(lambda found: b"%%%02X" % found[0][0], target)

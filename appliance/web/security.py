@@ -21,6 +21,7 @@ from appliance.metrics import Metrics
 from appliance.settings import SCOPES, ApiKey, Scope, Settings
 from appliance.tally import Count, Times
 from appliance.web.parts import Parts
+from appliance.web.request import printable
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 _POLICY: Final = (
@@ -112,7 +113,7 @@ def _record(request: sanic.Request, response: BaseHTTPResponse, parts: Parts) ->
     count(parts, route, request.method, response.status, seconds)
     if parts.settings.access_log:
         extra = {
-            "method": request.method[:16],
+            "method": printable(request.method[:16]),
             "path": request.path[:256],  # without the query, which may hold secrets
             "status": response.status,
             "milliseconds": round(seconds * 1_000, 1),
