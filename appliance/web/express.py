@@ -24,7 +24,7 @@ from appliance.web.udf import Asked, question_of
 
 BEGINNING: Final = b"GET /api/tradingview/history?"
 _ASKED: Final = re.compile(
-    rb"GET /api/tradingview/history\?symbol=([\w.:/-]{1,64})&resolution=(\w{1,6})"
+    re.escape(BEGINNING) + rb"symbol=([\w.:/-]{1,64})&resolution=(\w{1,6})"
     rb"&from=([0-9]{1,10})&to=([0-9]{1,10})&countback=([0-9]{1,6})"
     rb"(?:&firstDataRequest=\w{1,8})? HTTP/1\.1"
 )
