@@ -68,6 +68,38 @@ async def test_the_next_process_answers_from_disk(tmp_path: Path) -> None:
                 await it.check(it.question())
 
 
+def on_disk(folder: Path) -> list[tuple[int, int, int]]:
+    """Return start, end and rows of each chunk of minutes that a stopped process has left."""
+    with diskcache.Cache(str(folder / "cache"), disk=BytesOnly) as kept:
+        names = [bytes(name).decode().split("/") for name in kept]
+    minutes = [name for name in names if name[1:2] == ["1m"]]
+    return sorted((int(n[2]), int(n[3]), int(n[5])) for n in minutes)
+
+
+async def test_chunks_do_not_become_smaller_with_each_process(tmp_path: Path) -> None:
+    """Each one adds a candle or none; the newest page costs as little after many as after one."""
+    await filled(tmp_path)
+    stored = trades(100)
+    costs = []
+    for number in range(12):
+        async with world(tmp_path, 1, SPEC) as it:
+            it.trades = list(stored)
+            before = queries(it.metrics)
+            await it.cached.candles(it.market, MINUTE, NOW - 5_400, NOW + 60)
+            costs.append(queries(it.metrics) - before)
+            if number % 3 == 0:
+                at = (NOW - 3_000 + 60 * number) * 10**6
+                await it.submit([T(at, 3.0 + number, 1, trade_id=f"late-{number}")])
+                stored = list(it.trades)
+            for _ in range(10):
+                await it.check(it.question())
+        kept = on_disk(tmp_path)
+        assert all(start < end for start, end, _ in kept)
+        small = [rows for _, _, rows in kept if rows < 4]
+        assert len(small) <= 4, kept
+    assert max(costs[1:]) <= 3, costs
+
+
 async def test_a_killed_process_leaves_nothing_that_is_believed(tmp_path: Path) -> None:
     """It stored a late trade, and was killed before it could take the chunk off the disk."""
     await filled(tmp_path)

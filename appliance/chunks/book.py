@@ -405,15 +405,12 @@ class Chunks:
         await self._shelf.close(self.closed(), sealed)
 
     def closed(self) -> Iterator[tuple[Chunk, Market, Interval]]:
-        """Yield all closed chunks, and what is closed of the others."""
+        """Yield what is closed of all strips."""
         for story in self._stories.values():
             for interval, strip in story.strips.items():
                 self._catch_up(story, strip)
-                for chunk in strip.chunks:
-                    if chunk.end != END:
-                        yield chunk, strip.market, interval
-                    elif strip.newest is not None:
-                        yield chunk.part(chunk.start, strip.newest.start), strip.market, interval
+                for chunk in strip.closed():
+                    yield chunk, strip.market, interval
 
 
 async def alone(

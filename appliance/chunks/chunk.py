@@ -82,6 +82,11 @@ class Chunk:
         leans = self._repeats(first) if first else self.leans
         return Chunk(start, end, [column[first:stop] for column in self.columns], leans=leans)
 
+    def joined(self, newer: "Chunk") -> "Chunk":
+        """Return this chunk and the one that begins where it ends as one."""
+        columns = [[*c, *n] for c, n in zip(self.columns, newer.columns, strict=True)]
+        return Chunk(self.start, newer.end, columns, leans=self.leans)
+
     def _repeats(self, row: int) -> bool:
         """Return whether a candle may have no price of its own: it is flat at the close before."""
         if row == len(self):

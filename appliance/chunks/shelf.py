@@ -111,7 +111,8 @@ class Shelf:
 
     def put(self, chunk: Chunk, market: Market, interval: Interval) -> None:
         """Write a chunk, unless it is there or too much waits to be written."""
-        if chunk.end == END or not self._disk.has_room:
+        is_closed = chunk.start < chunk.end < END
+        if not is_closed or not self._disk.has_room:
             return
         entries = self._of(market.id, interval)
         over = [e for e in entries if e.start < chunk.end and e.end > chunk.start]

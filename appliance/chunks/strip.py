@@ -195,6 +195,24 @@ class Strip:
         self.insert([rest], newest)
         return closed
 
+    def closed(self) -> list[Chunk]:
+        """Return all candles but the newest; small chunks that join each other come as one.
+
+        Each process leaves a few candles: without that, chunks would become ever smaller.
+        """
+        found: list[Chunk] = []
+        for chunk in self.chunks:
+            whole = chunk
+            if chunk.end == END:
+                if self.newest is None:
+                    continue
+                whole = chunk.part(chunk.start, self.newest.start)
+            if found and found[-1].end == whole.start and len(found[-1]) + len(whole) <= ROWS:
+                found[-1] = found[-1].joined(whole)
+            else:
+                found.append(whole)
+        return found
+
     def open_tail(self, start: int) -> bool:
         """Let go of a tail from `start` on that holds no trade; return whether there was one.
 
