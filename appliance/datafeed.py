@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from appliance import marks
 from appliance.cache.cache import Cache
-from appliance.chunks.book import Chunks, alone
+from appliance.chunks.book import Chunks
 from appliance.chunks.chunk import END
+from appliance.chunks.fill import alone
 from appliance.chunks.pieces import Pieces
 from appliance.chunks.read import candles_of, last_price, nth_parameters, parameters
 from appliance.chunks.strip import Question

@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import pyarrow as pa
@@ -22,10 +22,11 @@ from appliance import forming
 from appliance.cache.cache import Cache
 from appliance.cache.memory import Memory
 from appliance.chunks.chunk import END, ROWS, Chunk
-from appliance.chunks.fill import AHEAD_MAX, fill
+from appliance.chunks.fill import AHEAD_MAX, alone, fill
 from appliance.chunks.read import Queries, Read
 from appliance.chunks.seal import seal, unseal
 from appliance.chunks.shelf import Shelf
+from appliance.chunks.story import Story
 from appliance.chunks.strip import Found, Gap, Question, Strip
 from appliance.errors import Retryable
 from appliance.forming import Rows
@@ -45,23 +46,6 @@ _AHEAD_WAITING_MAX: Final = 256
 _QUIET_S: Final = 0.02
 
 
-@dataclass(slots=True)
-class _Story:
-    """What happened to a market: its newest commits, and the strips that shall take them."""
-
-    strips: dict[Interval, Strip] = field(default_factory=dict)
-    entries: list[Rows] = field(default_factory=list)
-    rows: int = 0
-    base: int = 0
-    """How many commits came before `entries`."""
-    revisions: int = 0
-
-    @property
-    def position(self) -> int:
-        """Return how many commits there were."""
-        return self.base + len(self.entries)
-
-
 class Chunks:
     """Answers questions from memory, from disk, or from the store."""
 
@@ -78,7 +62,7 @@ class Chunks:
         self._answers: Memory[Found] = cache.answers
         self._shelf = Shelf(cache.disk)
         self._clock = clock
-        self._stories: dict[int, _Story] = {}
+        self._stories: dict[int, Story] = {}
         self._ids: pa.Array | None = None
         self._ahead: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(_AHEAD_AT_ONCE)
@@ -137,7 +121,7 @@ class Chunks:
         self._follow_on(story, strip, found)
         return found
 
-    async def _read(self, story: _Story, strip: Strip, question: Question) -> Found:
+    async def _read(self, story: Story, strip: Strip, question: Question) -> Found:
         """Return the answer after reading what is missing: identical questions share one read."""
         strip.users += 1
         try:
@@ -155,7 +139,7 @@ class Chunks:
         return await alone(self._queries, strip.market, strip.interval, question, self._clock())
 
     async def _fill(
-        self, story: _Story, strip: Strip, gap: Gap, question: Question, step: int
+        self, story: Story, strip: Strip, gap: Gap, question: Question, step: int
     ) -> int:
         """Read something that is lacking; return how many steps that was."""
         position, revisions = story.position, story.revisions
@@ -169,7 +153,7 @@ class Chunks:
             self._keep(story, strip, read, story.entries[position - story.base :])
         return steps
 
-    def _keep(self, story: _Story, strip: Strip, read: Read, meanwhile: list[Rows]) -> None:
+    def _keep(self, story: Story, strip: Strip, read: Read, meanwhile: list[Rows]) -> None:
         """Add to the strip what was read and still holds after the commits since."""
         fresh = Strip(strip.market, strip.interval)
         fresh.insert(read.chunks, read.newest)
@@ -228,10 +212,10 @@ class Chunks:
         if not strip.chunks:
             self._forget(strip)
 
-    def _strip(self, market: Market, interval: Interval) -> tuple[_Story, Strip]:
+    def _strip(self, market: Market, interval: Interval) -> tuple[Story, Strip]:
         story = self._stories.get(market.id)
         if story is None:
-            story = self._stories[market.id] = _Story()
+            story = self._stories[market.id] = Story()
             self._ids = None
         strip = story.strips.get(interval)
         if strip is None:
@@ -255,7 +239,7 @@ class Chunks:
 
     # -- ahead --
 
-    def _follow_on(self, story: _Story, strip: Strip, found: Found) -> None:
+    def _follow_on(self, story: Story, strip: Strip, found: Found) -> None:
         """Read further ahead when what was read ahead begins to be used."""
         if not strip.is_reading_ahead:
             count = max((chunk.ahead for chunk in found.used), default=0)
@@ -265,7 +249,7 @@ class Chunks:
                 self._read_ahead(story, strip, found, min(2 * count, AHEAD_MAX), at_once=True)
 
     def _read_ahead(
-        self, story: _Story, strip: Strip, found: Found, count: int, *, at_once: bool
+        self, story: Story, strip: Strip, found: Found, count: int, *, at_once: bool
     ) -> None:
         """Begin to read the chunks before those that are known, so that paging back finds them.
 
@@ -281,7 +265,7 @@ class Chunks:
             task.add_done_callback(self._ahead.discard)
 
     async def _ahead_of(
-        self, story: _Story, strip: Strip, found: Found, count: int, *, at_once: bool
+        self, story: Story, strip: Strip, found: Found, count: int, *, at_once: bool
     ) -> None:
         try:
             async with self._turns:
@@ -341,7 +325,7 @@ class Chunks:
             self._ids = pa.array(sorted(self._stories), pa.uint32())
         return self._ids
 
-    def _note(self, story: _Story, rows: Rows) -> None:
+    def _note(self, story: Story, rows: Rows) -> None:
         story.entries.append(rows)
         story.rows += len(rows)
         if len(story.entries) > _LOG_MAX or story.rows > _LOG_ROWS_MAX:
@@ -350,7 +334,7 @@ class Chunks:
             story.base, story.rows = story.position, 0
             story.entries.clear()
 
-    def _catch_up(self, story: _Story, strip: Strip) -> None:
+    def _catch_up(self, story: Story, strip: Strip) -> None:
         """Let a strip take the commits since it was asked last."""
         if strip.applied < story.position:
             for rows in story.entries[strip.applied - story.base :]:
@@ -411,15 +395,3 @@ class Chunks:
                 self._catch_up(story, strip)
                 for chunk in strip.closed():
                     yield chunk, strip.market, interval
-
-
-async def alone(
-    queries: Queries, market: Market, interval: Interval, question: Question, now: float
-) -> Found:
-    """Return the answer of the store, without keeping anything."""
-    strip, step = Strip(market, interval), 0
-    while isinstance(found := strip.find(question), Gap):
-        read = await fill(queries, strip, found, question, step, now)
-        strip.insert(read.chunks, read.newest)
-        step += 1
-    return found

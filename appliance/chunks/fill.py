@@ -10,8 +10,9 @@ from typing import Final
 
 from appliance.chunks.chunk import END, ROWS, Chunk
 from appliance.chunks.read import NOTHING, Queries, Read, reach, read
-from appliance.chunks.strip import Gap, Question, Strip
+from appliance.chunks.strip import Found, Gap, Question, Strip
 from appliance.interval import Interval
+from appliance.model import Market
 
 _SPARE: Final = 2 * ROWS + 1
 """Rows beyond the limit of a question: its older neighbour, and rounding at both ends."""
@@ -51,6 +52,18 @@ async def fill(
     start = max(below, 0, _rounded_down(interval, interval.shift(start, -ahead)))
     end = _end(interval, gap, question, step, now)
     return await read(queries, market, interval, (start, end), question.limit + ahead + _SPARE)
+
+
+async def alone(
+    queries: Queries, market: Market, interval: Interval, question: Question, now: float
+) -> Found:
+    """Return the answer of the store, without keeping anything."""
+    strip, step = Strip(market, interval), 0
+    while isinstance(found := strip.find(question), Gap):
+        read = await fill(queries, strip, found, question, step, now)
+        strip.insert(read.chunks, read.newest)
+        step += 1
+    return found
 
 
 def _end(interval: Interval, gap: Gap, question: Question, step: int, now: float) -> int:
