@@ -4,11 +4,11 @@
  * event on. What a probe wants to know, a plain request finds out.
  */
 
-/** @import { EventMemory, Socket } from "./types.js" */
+/** @import { Socket } from "./types.js" */
 /** @typedef {{id: number, isResume: boolean}} Asked */
 
 /** @implements {Socket} */
-export class EventSocket {
+class EventSocket {
   /** @type {Socket["onopen"]} */
   onopen = null;
   /** @type {((event: {data: string}) => void) | null} */
@@ -34,7 +34,7 @@ export class EventSocket {
 
   /**
    * @param {string} server its address, without a slash at the end
-   * @param {EventMemory} memory
+   * @param {{lastId: string}} memory
    */
   constructor(server, memory) {
     this.#server = server;
@@ -128,4 +128,13 @@ export class EventSocket {
     this.close();
     this.onclose?.(/** @type {never} */ (null));
   }
+}
+
+/**
+ * Opens one socket after another, each of which goes on where the one before ended.
+ * @param {string} server its address, without a slash at the end
+ */
+export function eventSockets(server) {
+  const memory = { lastId: "" };
+  return () => new EventSocket(server, memory);
 }

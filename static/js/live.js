@@ -8,7 +8,7 @@ import { Banner } from "./banner.js";
 import { bindBarClick } from "./bar-click.js";
 import { bindBarWalk } from "./bar-walk.js";
 import { byId } from "./element.js";
-import { EventSocket } from "./event-socket.js";
+import { eventSockets } from "./event-socket.js";
 import { Favicon } from "./favicon.js";
 import { FAVOURITES } from "./intervals.js";
 import { bindKeyboard } from "./keyboard.js";
@@ -68,11 +68,10 @@ export class Live {
 
   #createStream() {
     const { session } = this.#parts;
-    const memory = { lastId: "" };
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     return new Stream({
       openSocket: () => new WebSocket(`${scheme}//${location.host}/ws`),
-      openInstead: () => new EventSocket(location.origin, memory),
+      openInstead: eventSockets(location.origin),
       onEvent: (event) => session.receive(event),
       onState: (state) => this.#status?.setStream(state),
       onMissed: (streams, isFresh) => void session.missed(streams, isFresh),

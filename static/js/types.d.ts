@@ -399,11 +399,6 @@ export interface Socket {
   onclose: ((event: never) => void) | null;
 }
 
-/** How far server-sent events were heard, "" for not at all. */
-export interface EventMemory {
-  lastId: string;
-}
-
 export interface StreamOptions {
   openSocket: () => Socket;
   /** Opened in turn with the others while none of them has brought anything. */

@@ -6,7 +6,7 @@
 
 import { attend } from "../js/attention.js";
 import { scheduleTimeout } from "../js/backoff.js";
-import { EventSocket } from "../js/event-socket.js";
+import { eventSockets } from "../js/event-socket.js";
 import { streamOf } from "../js/protocol.js";
 import { Stream } from "../js/stream.js";
 import { socketAddress } from "./home.js";
@@ -25,9 +25,8 @@ const hubs = new Map();
 
 /** The hub that everything on this page shares. @param {string} server */
 export function hubOf(server) {
-  const memory = { lastId: "" };
   const openSocket = () => new WebSocket(socketAddress(server));
-  const openInstead = () => new EventSocket(server.replace(/\/$/, ""), memory);
+  const openInstead = eventSockets(server.replace(/\/$/, ""));
   const hub = hubs.get(server) ?? new Hub({ openSocket, openInstead });
   hubs.set(server, hub);
   return hub;
